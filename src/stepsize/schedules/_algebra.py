@@ -1,0 +1,710 @@
+"""The value ``Schedule`` and the combinators that its operators and methods build.
+
+The base class and what its operators return belong in one file: apart they would form a cycle.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, fields
+from functools import cached_property
+from itertools import accumulate, islice
+from typing import Any, ClassVar, NamedTuple, TypeVar, overload
+
+import numpy as np
+from array_api_compat import is_array_api_obj
+
+from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue
+from stepsize.schedules._backend import LAST_POSITION, NUMBERS, Operations, evaluate_on_array
+from stepsize.schedules._expression import PRODUCT, SEQUENCE, SUM, Expression, expression
+from stepsize.schedules._fields import (
+    AnyNumber,
+    Factor,
+    Length,
+    Number,
+    Period,
+    Range,
+    checked_number,
+)
+
+__all__ = [
+    "ALGEBRA_METHODS",
+    "Clipped",
+    "Phase",
+    "Product",
+    "Repeated",
+    "Schedule",
+    "Skipped",
+    "Staircase",
+    "Stretched",
+    "Sum",
+    "Then",
+    "Until",
+    "bounded_power",
+    "then",
+]
+
+ALGEBRA_METHODS = ("over", "skip", "until", "repeat", "clip", "staircase")
+"""The methods that build expressions: what ``parse`` accepts after a dot."""
+
+Array = TypeVar("Array")
+
+_MAX_STRETCHED_CYCLES = 65_536
+
+
+class Phase(NamedTuple):
+    """A named stretch of positions, ``start`` included, ``end`` not."""
+
+    name: str
+    start: float
+    end: float
+
+
+class Schedule(Expression):
+    """A pure function from a position (optimizer steps) to a multiple of the base rate.
+
+    A schedule is a value: immutable, compared and hashed by content, without an optimizer, a state
+    or a clock. Position 0 is the first optimizer step; positions below 0 count as 0; past the end
+    the last value holds for ever.
+
+    Calling it with a Python number, a NumPy array, a torch tensor or a JAX array (also traced by
+    ``jit``, ``vmap`` or ``grad``) gives the same kind back. A floating dtype is kept, integers give
+    the library's default floating dtype, and arrays are evaluated in double precision inside.
+
+    >>> from stepsize import Cosine, Warmup
+    >>> schedule = Warmup(500) >> Cosine(9_500, end=0.1)
+    >>> schedule(250), schedule(500), schedule(10_000), schedule(1e9)
+    (0.5, 1.0, 0.1, 0.1)
+    >>> schedule
+    Warmup(500) >> Cosine(9500, end=0.1)
+    >>> schedule.length
+    10000
+    """
+
+    # ---------------------------------------------------------------- the value
+
+    @property
+    def length(self) -> float:
+        """How many steps until the last value is reached and held; ``math.inf`` if it never is."""
+        raise NotImplementedError
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        """The formula: the value at ``t >= 0``, written against ``ops``."""
+        raise NotImplementedError
+
+    @overload
+    def __call__(self, t: float, /) -> float: ...
+    @overload
+    def __call__(self, t: Array, /) -> Array: ...
+    def __call__(self, t: Any, /) -> Any:
+        """The value at position ``t``.
+
+        Args:
+            t: Optimizer steps: a finite number, or an array of them of any shape.
+
+        Returns:
+            A float for a number; for an array, an array of the same library, shape and floating
+            dtype.
+
+        Raises:
+            InvalidType: ``t`` is neither a number nor an array.
+            InvalidValue: ``t`` is a number, and not finite.
+        """
+        kind = type(t)
+        if kind is float or kind is int:
+            if 0 <= t <= LAST_POSITION:
+                return float(self._at(t, NUMBERS))
+            return self._outside(t)
+        if is_array_api_obj(t):
+            return evaluate_on_array(self._at, t)
+        raise InvalidType(
+            f"schedule(t): a position is a number or an array, but t is {t!r} ({kind.__name__}). "
+            "For the first n positions write schedule.values(n)."
+        )
+
+    def _outside(self, t: float) -> float:
+        if not math.isfinite(t):
+            raise InvalidValue(
+                f"schedule({t}): a position must be finite, but is {t}. "
+                "For the value that holds past the end, use schedule(schedule.length)."
+            )
+        return float(self._at(0.0 if t < 0 else LAST_POSITION, NUMBERS))
+
+    def values(self, n: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """The values at positions 0 .. n-1.
+
+        >>> from stepsize import Linear
+        >>> Linear(4).values(6)
+        array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
+
+        Raises:
+            InvalidValue: ``n`` is negative or no whole number.
+        """
+        count = checked_number("schedule.values(n)", "n", n, Range(minimum=0))
+        if not isinstance(count, int):
+            raise InvalidValue(f"schedule.values({n!r}): n must be a whole number, but is {n!r}.")
+        return self(np.arange(count, dtype=np.float64))
+
+    def phases(self, horizon: float = math.inf) -> tuple[Phase, ...]:
+        """The named stretches that make up the schedule, up to ``horizon``.
+
+        >>> from stepsize import Cosine, Warmup
+        >>> (Warmup(500) >> Cosine(9_500)).phases()
+        (Phase(name='Warmup', start=0, end=500), Phase(name='Cosine', start=500, end=10000))
+        """
+        cut = (Phase(p.name, p.start, min(p.end, horizon)) for p in self._phases(horizon))
+        return tuple(phase for phase in cut if phase.start < phase.end)
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        yield Phase(type(self).__name__, 0, self.length)
+
+    def plot(self, steps: int | None = None, *, base: float = 1.0, log: bool = False) -> Any:
+        """A matplotlib picture of the curve, its phases shaded and named.
+
+        Args:
+            steps: How many positions to draw; the schedule's length if it has one.
+            base: The base rate that the values multiply.
+            log: Whether the vertical axis is logarithmic.
+
+        Returns:
+            The matplotlib ``Axes``; ``.figure.savefig(path)`` writes it.
+
+        Raises:
+            EndlessSchedule: The schedule is endless and ``steps`` is not given.
+            MissingExtra: matplotlib is not installed.
+        """
+        from stepsize.plot import plot_curves
+
+        count = self._steps_to_draw("plot", steps)
+        return plot_curves({repr(self): base * self.values(count + 1)}, self.phases(count), log=log)
+
+    def _steps_to_draw(self, verb: str, steps: int | None) -> int:
+        if steps is not None:
+            return int(checked_number(f".{verb}(steps)", "steps", steps, Range(minimum=1)))
+        if math.isinf(self.length):
+            raise EndlessSchedule(
+                f"({self!r}).{verb}(): the schedule is endless. "
+                f"Say how much of it to show: .{verb}(steps=1000)."
+            )
+        return max(1, math.ceil(self.length))
+
+    # ---------------------------------------------------------------- the algebra
+
+    def __rshift__(self, after: "Schedule") -> "Schedule":
+        """This schedule, then ``after``, which starts at this one's length."""
+        if not isinstance(after, Schedule):
+            return _refuse_operand(">>", after)
+        return then((self, after))
+
+    def __rrshift__(self, before: Any) -> "Schedule":
+        return _refuse_operand(">>", before)
+
+    def __mul__(self, other: "Schedule | float") -> "Schedule":
+        """The product, position by position; with a number, a scaled schedule."""
+        return Product((self, _operand("*", other)))
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: "Schedule | float") -> "Schedule":
+        """The sum, position by position; with a number, a shifted schedule."""
+        return Sum((self, _operand("+", other)))
+
+    __radd__ = __add__
+
+    def over(self, total: float) -> "Schedule":
+        """The same curve stretched or squeezed so that the whole lasts ``total`` steps.
+
+        >>> from stepsize import Hold, Linear
+        >>> (Hold(3) >> Linear(1)).over(1000).phases()
+        (Phase(name='Hold', start=0, end=750), Phase(name='Linear', start=750, end=1000))
+
+        Raises:
+            EndlessSchedule: The schedule has no length that could be stretched.
+            InvalidValue: ``total`` is not above 0, or the schedule has length 0.
+        """
+        return Stretched(self.schedule if isinstance(self, Stretched) else self, total)
+
+    def skip(self, steps: float) -> "Schedule":
+        """The schedule without its first ``steps`` steps: ``s.skip(n)(t) == s(n + t)``."""
+        return Skipped(self, steps)
+
+    def until(self, steps: float) -> "Schedule":
+        """The first ``steps`` steps only; a shorter schedule holds its last value until then.
+
+        This gives an endless schedule an end, so that something can follow.
+
+        >>> from stepsize import Exponential, Linear
+        >>> (Exponential(0.5).until(2) >> Linear(2, start=0.25)).values(5)
+        array([1.   , 0.5  , 0.25 , 0.125, 0.   ])
+        """
+        return Until(self, steps)
+
+    def repeat(
+        self, times: int | None = None, stretch: float = 1, shrink: float = 1
+    ) -> "Schedule":
+        """The schedule again and again: warm restarts.
+
+        Args:
+            times: How often; for ever if not given.
+            stretch: Each cycle lasts ``stretch`` times as long as the one before.
+            shrink: Each cycle's values are ``shrink`` times those of the one before.
+
+        >>> from stepsize import Linear
+        >>> Linear(2).repeat(stretch=2, shrink=0.5).values(7)
+        array([1.   , 0.5  , 0.5  , 0.375, 0.25 , 0.125, 0.25 ])
+
+        Raises:
+            EndlessSchedule: The schedule never ends, so it cannot start again.
+            InvalidValue: A number is out of range, or the schedule has length 0.
+
+        Source: Loshchilov & Hutter 2017, "SGDR" (arXiv 1608.03983): ``stretch`` is its T_mult.
+        """
+        return Repeated(self, times, stretch, shrink)
+
+    def clip(self, low: float | None = None, high: float | None = None) -> "Schedule":
+        """The schedule, never below ``low`` and never above ``high``.
+
+        >>> from stepsize import Exponential
+        >>> Exponential(0.5).clip(low=0.2).values(4)
+        array([1.  , 0.5 , 0.25, 0.2 ])
+        """
+        return Clipped(self, low, high)
+
+    def staircase(self, every: float) -> "Schedule":
+        """The value at the start of each stretch of ``every`` steps, held through it.
+
+        >>> from stepsize import Linear
+        >>> Linear(6).staircase(3).values(6)
+        array([1. , 1. , 1. , 0.5, 0.5, 0.5])
+        """
+        return Staircase(self, every)
+
+
+def _refuse_operand(operator: str, operand: object) -> Any:
+    raise InvalidType(
+        f"schedule {operator} {operand!r}: the other side must be a schedule"
+        f"{'' if operator == '>>' else ' or a number'}, but is a {type(operand).__name__}. "
+        "For a constant value write Hold(steps, value), or Constant(value) as the last phase."
+    )
+
+
+def _operand(operator: str, operand: Any) -> "Schedule | Number":
+    if isinstance(operand, Schedule):
+        return operand
+    if isinstance(operand, str) or not np.isscalar(operand):
+        return _refuse_operand(operator, operand)
+    return checked_number(f"schedule {operator} {operand!r}", "the number", operand, _VALUES)
+
+
+_VALUES = Range(minimum=-1e300, maximum=1e300)
+
+
+def _require_end(call: str, schedule: Schedule, remedy: str) -> None:
+    if math.isinf(schedule.length):
+        raise EndlessSchedule(f"{call}: {schedule!r} is endless, so {remedy}")
+
+
+def _require_positive_length(call: str, schedule: Schedule) -> None:
+    if schedule.length == 0:
+        raise InvalidValue(f"{call}: the schedule must have a length above 0, but has length 0.")
+
+
+def _enclosed(schedule: Schedule, binds: int) -> str:
+    """The text of an operand, in brackets where Python would read it otherwise."""
+    return repr(schedule) if schedule._binds > binds else f"({schedule!r})"
+
+
+def _union_of_phases(schedules: Sequence[Schedule], horizon: float) -> Iterator[Phase]:
+    each = [s.phases(horizon) for s in schedules]
+    edges = sorted({edge for phases in each for phase in phases for edge in phase[1:]})
+    for start, end in zip(edges, edges[1:], strict=False):
+        names = [p.name for phases in each for p in phases if p.start <= start < p.end]
+        yield Phase(" × ".join(names), start, end)
+
+
+def then(parts: Sequence[Schedule]) -> Schedule:
+    """The parts one after another, flat; a part of length 0 vanishes."""
+    flat = [leaf for part in parts for leaf in (part.parts if isinstance(part, Then) else (part,))]
+    for part, following in zip(flat, flat[1:], strict=False):
+        _require_end(
+            f"{part!r} >> {following!r}",
+            part,
+            "nothing can follow it. Give it an end with .until(steps), or write Hold(steps, value) "
+            "instead of Constant(value).",
+        )
+    lasting = [part for part in flat if part.length > 0] or flat[-1:]
+    return lasting[0] if len(lasting) == 1 else Then(tuple(lasting))
+
+
+@expression
+class Then(Schedule):
+    """``a >> b >> c``: each part runs for its length and hands over; the last one's value holds."""
+
+    parts: tuple[Schedule, ...]
+
+    _binds = SEQUENCE
+
+    def _children(self) -> Sequence[Schedule]:
+        return self.parts
+
+    def _write(self) -> str:
+        return " >> ".join(_enclosed(part, SEQUENCE) for part in self.parts)
+
+    @cached_property
+    def _starts(self) -> tuple[float, ...]:
+        return tuple(accumulate((part.length for part in self.parts[:-1]), initial=0))
+
+    @cached_property
+    def _handovers(self) -> tuple[float, ...]:
+        return self._starts[1:]
+
+    @property
+    def length(self) -> float:
+        return self._starts[-1] + self.parts[-1].length
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        if ops.scalar:
+            index = ops.count_passed(self._handovers, t)
+            return self.parts[index]._at(t - self._starts[index], ops)
+        last = self._starts[-1]
+        values = self.parts[-1]._at(ops.where(t < last, 0.0, t - last), ops)
+        earlier = zip(self.parts, self._starts, self._handovers, strict=False)
+        for part, start, end in reversed(list(earlier)):
+            inside = ops.where(t < start, 0.0, ops.where(t < end, t - start, part.length))
+            values = ops.where(t < end, part._at(inside, ops), values)
+        return values
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        for part, start in zip(self.parts, self._starts, strict=True):
+            if start < horizon:
+                for name, a, b in part._phases(horizon - start):
+                    yield Phase(name, start + a, start + b)
+
+
+class _Commutative(Schedule):
+    """What products and sums share: flat operands, schedules as typed, then the numbers."""
+
+    operands: tuple[Schedule | Number, ...]
+
+    _sign: ClassVar[str]
+    _combine: ClassVar[Callable[[Any, Any], Any]]
+
+    def _check(self) -> None:
+        flat: list[Schedule | Number] = []
+        for operand in self.operands:
+            flat.extend(operand.operands if isinstance(operand, type(self)) else (operand,))
+        flat.sort(key=lambda operand: not isinstance(operand, Schedule))
+        object.__setattr__(self, "operands", tuple(flat))
+
+    def _children(self) -> Sequence[Schedule]:
+        return [operand for operand in self.operands if isinstance(operand, Schedule)]
+
+    def _write(self) -> str:
+        return f" {self._sign} ".join(
+            _enclosed(operand, self._binds) if isinstance(operand, Schedule) else repr(operand)
+            for operand in self.operands
+        )
+
+    def _key(self) -> tuple[Any, ...]:
+        return (frozenset(Counter(self.operands).items()),)
+
+    @property
+    def length(self) -> float:
+        return max(schedule.length for schedule in self._children())
+
+    @cached_property
+    def _in_one_order(self) -> tuple[Schedule | Number, ...]:
+        # Rounding depends on the order; equal expressions must give equal bits.
+        return tuple(sorted(self.operands, key=lambda o: (not isinstance(o, Schedule), repr(o))))
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        values: Any = None
+        for operand in self._in_one_order:
+            value = operand._at(t, ops) if isinstance(operand, Schedule) else operand
+            values = value if values is None else self._combine(values, value)
+        return values
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        children = self._children()
+        if len(children) == 1:
+            return children[0]._phases(horizon)
+        return _union_of_phases(children, horizon)
+
+
+@expression
+class Product(_Commutative):
+    """``a * b * 0.1``: the product at every position; as long as its longest factor."""
+
+    operands: tuple[Schedule | Number, ...]
+
+    _binds = PRODUCT
+    _sign = "*"
+
+    @staticmethod
+    def _combine(a: Any, b: Any) -> Any:
+        return a * b
+
+
+@expression
+class Sum(_Commutative):
+    """``a + b + 0.1``: the sum at every position; as long as its longest term."""
+
+    operands: tuple[Schedule | Number, ...]
+
+    _binds = SUM
+    _sign = "+"
+
+    @staticmethod
+    def _combine(a: Any, b: Any) -> Any:
+        return a + b
+
+
+class _Wrapper(Schedule):
+    """A schedule seen through one change, written as a method call."""
+
+    schedule: Schedule
+
+    _method: ClassVar[str]
+
+    def _call(self) -> str:
+        _, *parameters = fields(self)  # type: ignore[arg-type]
+        positional = True
+        arguments: list[str] = []
+        for each in parameters:
+            value = getattr(self, each.name)
+            if each.default is not MISSING and value == each.default:
+                positional = False
+            else:
+                arguments.append(repr(value) if positional else f"{each.name}={value!r}")
+        return f"{_enclosed(self.schedule, PRODUCT)}.{self._method}({', '.join(arguments)})"
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        return self.schedule._phases(horizon)
+
+
+@expression
+class Stretched(_Wrapper):
+    """``s.over(total)``: s(t · length / total)."""
+
+    schedule: Schedule
+    total: Period
+
+    _method = "over"
+
+    def _check(self) -> None:
+        _require_end(
+            self._call(), self.schedule, "it has no length to stretch. Use .until(steps) first."
+        )
+        _require_positive_length(self._call(), self.schedule)
+
+    @property
+    def length(self) -> float:
+        return self.total
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        # t * length / total hits every boundary; t * (length / total) does not.
+        inside = ops.divide(t * self.schedule.length, self.total)
+        return self.schedule._at(ops.where(t < self.total, inside, self.schedule.length), ops)
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        length = self.schedule.length
+        for name, start, end in self.schedule._phases(horizon * length / self.total):
+            yield Phase(name, _whole(start * self.total / length), _whole(end * self.total / length))
+
+
+def _whole(number: float) -> float:
+    return int(number) if math.isfinite(number) and number == int(number) else number
+
+
+@expression
+class Skipped(_Wrapper):
+    """``s.skip(n)``: s(t + n)."""
+
+    schedule: Schedule
+    steps: Length
+
+    _method = "skip"
+
+    @property
+    def length(self) -> float:
+        return max(self.schedule.length - self.steps, 0)
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        return self.schedule._at(t + self.steps, ops)
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        for name, start, end in self.schedule._phases(horizon + self.steps):
+            if end > self.steps:
+                yield Phase(name, max(start - self.steps, 0), end - self.steps)
+
+
+@expression
+class Until(_Wrapper):
+    """``s.until(n)``: s(min(t, n)), n steps long."""
+
+    schedule: Schedule
+    steps: Length
+
+    _method = "until"
+
+    @property
+    def length(self) -> float:
+        return self.steps
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        return self.schedule._at(ops.where(t < self.steps, t, self.steps), ops)
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        for name, start, end in self.schedule._phases(self.steps):
+            if start < self.steps:
+                yield Phase(name, start, min(end, self.steps))
+        if self.schedule.length < self.steps:
+            yield Phase("Hold", self.schedule.length, self.steps)
+
+
+@expression
+class Repeated(_Wrapper):
+    """``s.repeat(times, stretch, shrink)``.
+
+    Cycle i starts at B_i = length · (1 + m + ... + m^(i-1)) for the stretch m, and gives
+    shrink^i · s((t - B_i) / m^i).
+    """
+
+    schedule: Schedule
+    times: "int | None" = None
+    stretch: Factor = 1
+    shrink: Factor = 1
+
+    _method = "repeat"
+
+    def _check(self) -> None:
+        call = self._call()
+        if self.times is not None:
+            times = checked_number(
+                call, "times", self.times, Range(minimum=1, remedy="Leave it out to repeat for ever.")
+            )
+            if not isinstance(times, int):
+                raise InvalidValue(f"{call}: times must be a whole number, but is {times!r}.")
+            object.__setattr__(self, "times", times)
+        _require_end(call, self.schedule, "it cannot start again. Use .until(steps) first.")
+        _require_positive_length(call, self.schedule)
+        if self.stretch == 0:
+            raise InvalidValue(f"{call}: stretch must be above 0, but is 0. 1 keeps the length.")
+        if self.times is None and self.stretch < 1:
+            raise InvalidValue(
+                f"{call}: cycles that grow shorter need times=..., but stretch is "
+                f"{self.stretch!r} and times is missing: endlessly many would fit into "
+                f"{self.schedule.length / (1 - self.stretch):g} steps."
+            )
+        if self.stretch != 1:
+            cycles = sum(1 for _ in islice(self._boundaries(), _MAX_STRETCHED_CYCLES + 1))
+            if cycles > _MAX_STRETCHED_CYCLES:
+                raise InvalidValue(
+                    f"{call}: at most {_MAX_STRETCHED_CYCLES:,} cycles may differ in length. "
+                    "Use a stretch further from 1, or fewer times."
+                )
+
+    def _boundaries(self) -> Iterator[float]:
+        """Where cycles 1, 2, ... start, while a position can be that large."""
+        start, cycle = 0.0, float(self.schedule.length)
+        while start <= LAST_POSITION and (self.times is None or cycle > 0):
+            start += cycle
+            cycle *= self.stretch
+            yield start
+
+    @cached_property
+    def _starts(self) -> tuple[float, ...]:
+        count = None if self.times is None else self.times - 1
+        return (0.0, *islice(self._boundaries(), count))
+
+    @property
+    def length(self) -> float:
+        if self.times is None:
+            return math.inf
+        if self.stretch == 1:
+            return self.schedule.length * self.times
+        last = len(self._starts) - 1
+        return _whole(self._starts[last] + self.schedule.length * self.stretch**last)
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        length = self.schedule.length
+        if self.stretch == 1:
+            cycle = ops.floor(ops.divide(t, length))
+            if self.times is not None:
+                cycle = ops.where(cycle < self.times, cycle, self.times - 1)
+            inside = t - cycle * length
+        else:
+            cycle = ops.count_passed(self._starts[1:], t)
+            inside = (t - ops.pick(self._starts, cycle)) / self._power(self.stretch, cycle, ops)
+        inside = ops.where(inside < length, inside, length)
+        values = self.schedule._at(inside, ops)
+        return values if self.shrink == 1 else values * self._power(self.shrink, cycle, ops)
+
+    def _power(self, factor: float, cycle: Any, ops: Operations) -> Any:
+        if self.stretch == 1:
+            return bounded_power(factor, cycle, ops)
+        return ops.pick([factor**i for i in range(len(self._starts))], cycle)
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        start, cycle, number = 0.0, float(self.schedule.length), 1
+        while start < horizon and number <= (self.times or math.inf):
+            yield Phase(f"cycle {number}", _whole(start), _whole(start + cycle))
+            start, cycle, number = start + cycle, cycle * self.stretch, number + 1
+
+
+@expression
+class Clipped(_Wrapper):
+    """``s.clip(low, high)``: min(max(s(t), low), high)."""
+
+    schedule: Schedule
+    low: "AnyNumber | None" = None
+    high: "AnyNumber | None" = None
+
+    _method = "clip"
+
+    def _check(self) -> None:
+        if self.low is None and self.high is None:
+            raise InvalidValue(f"{self._call()}: give low=, high= or both.")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise InvalidValue(
+                f"{self._call()}: low must not exceed high, but {self.low!r} > {self.high!r}."
+            )
+
+    @property
+    def length(self) -> float:
+        return self.schedule.length
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        values = self.schedule._at(t, ops)
+        if self.low is not None:
+            values = ops.where(values < self.low, self.low, values)
+        if self.high is not None:
+            values = ops.where(values > self.high, self.high, values)
+        return values
+
+
+@expression
+class Staircase(_Wrapper):
+    """``s.staircase(every)``: s(every · floor(t / every))."""
+
+    schedule: Schedule
+    every: Period
+
+    _method = "staircase"
+
+    @property
+    def length(self) -> float:
+        return self.schedule.length
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        length = self.schedule.length
+        held = t if math.isinf(length) else ops.where(t < length, t, length)
+        return self.schedule._at(ops.floor(ops.divide(held, self.every)) * self.every, ops)
+
+
+def bounded_power(factor: float, exponent: Any, ops: Operations) -> Any:
+    """factor ** exponent for exponent >= 0, held where it would overflow a double."""
+    if factor > 1:
+        most = math.log(1e300) / math.log(factor)
+        exponent = ops.where(exponent < most, exponent, most)
+    return factor**exponent

@@ -1,0 +1,101 @@
+"""The ranges of a schedule's numbers, said once: they drive the checks, the tests and the tools."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Annotated, Any, TypeAlias, get_type_hints
+
+from stepsize.errors import InvalidType, InvalidValue
+
+__all__ = [
+    "AnyNumber",
+    "Factor",
+    "Length",
+    "Number",
+    "Period",
+    "Range",
+    "checked_number",
+    "number_ranges",
+]
+
+Number: TypeAlias = int | float
+
+_EXACT_INTEGERS = 2**53
+
+
+@dataclass(frozen=True)
+class Range:
+    """The finite numbers that a field takes, and what to write instead of one outside.
+
+    Args:
+        minimum: The smallest allowed number.
+        above: The number that every allowed one exceeds.
+        maximum: The largest allowed number.
+        remedy: A sentence.
+    """
+
+    minimum: float = -math.inf
+    above: float = -math.inf
+    maximum: float = math.inf
+    remedy: str = ""
+
+    def __contains__(self, number: float) -> bool:
+        return math.isfinite(number) and self.minimum <= number <= self.maximum and number > self.above
+
+    def __str__(self) -> str:
+        bounds = [
+            text
+            for limit, text in (
+                (self.minimum, f"at least {self.minimum:g}"),
+                (self.above, f"above {self.above:g}"),
+                (self.maximum, f"at most {self.maximum:g}"),
+            )
+            if math.isfinite(limit)
+        ]
+        return " and ".join(["a finite number", *bounds])
+
+
+Length: TypeAlias = Annotated[
+    Number, Range(minimum=0, maximum=2**53, remedy="Lengths count optimizer steps; 0 drops the phase.")
+]
+Period: TypeAlias = Annotated[
+    Number, Range(above=0, maximum=2**53, remedy="Periods count optimizer steps.")
+]
+Factor: TypeAlias = Annotated[
+    Number, Range(minimum=0, maximum=1e300, remedy="0.1 divides by ten, 1 changes nothing.")
+]
+AnyNumber: TypeAlias = Annotated[
+    Number,
+    Range(minimum=-1e300, maximum=1e300, remedy="Values are multiples of the base rate; 1 is the base rate itself."),
+]
+
+
+def checked_number(call: str, name: str, value: Any, allowed: Range) -> Number:
+    """``value`` as a plain number within ``allowed``, an int where it is a whole one.
+
+    Raises:
+        InvalidType: It is no number.
+        InvalidValue: It is outside the range.
+    """
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidType(
+            f"{call}: {name} must be {allowed}, but is {value!r} ({type(value).__name__}). "
+            f"{allowed.remedy}"
+        )
+    number = float(value)
+    if number not in allowed:
+        raise InvalidValue(f"{call}: {name} must be {allowed}, but is {value!r}. {allowed.remedy}")
+    return int(number) if number.is_integer() and abs(number) <= _EXACT_INTEGERS else number
+
+
+def number_ranges(cls: type) -> Mapping[str, Range]:
+    """The range of each annotated field of ``cls``, by the field's name."""
+    return {
+        name: metadata
+        for name, hint in get_type_hints(cls, include_extras=True).items()
+        for metadata in getattr(hint, "__metadata__", ())
+        if isinstance(metadata, Range)
+    }

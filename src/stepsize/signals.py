@@ -1,0 +1,68 @@
+"""The words that the rooms exchange: data only, no behaviour.
+
+    Training ── Observation ──> Policy ── Decision ──> whoever drives the training
+                                                       └── Tick ──> Sink (recorder, live line, ...)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+__all__ = ["Decision", "Observation", "Scale", "Sink", "Stop", "Tick"]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one optimizer step, or one evaluation, showed.
+
+    Args:
+        metrics: Measured numbers by name, for example ``{"loss": 0.31}``. A metric that was not
+            measured is absent.
+        stepped: False if the optimizer's update was skipped, for example by an AMP scaler.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    stepped: bool = True
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Multiply every following value by ``factor``."""
+
+    factor: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the training."""
+
+    reason: str
+
+
+Decision: TypeAlias = Scale | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a driver tells its sinks: after each executed step, and after each observation.
+
+    Args:
+        position: The position whose values were used, in the driver's clock (optimizer steps
+            unless another clock was given).
+        quantities: The driven values that the step used, by name: ``"lr"`` where all groups share
+            one value or there is one group, else ``"lr/<group>"``. Empty for an observation alone.
+        metrics: Numbers observed since the last tick, by name.
+        decisions: What was decided, with reasons.
+    """
+
+    position: float
+    quantities: Mapping[str, float] = field(default_factory=dict[str, float])
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    decisions: tuple[Decision, ...] = ()
+
+
+class Sink(Protocol):
+    """Anything that takes ticks: a recorder, a live line, a test's list."""
+
+    def __call__(self, tick: Tick, /) -> None: ...
