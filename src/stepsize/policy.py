@@ -1,9 +1,305 @@
-"""The one seam between what is planned and whoever drives a training: ``Policy``."""
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
-__all__ = ["Policy"]
+"""The one seam between a plan and whoever drives a training: ``Policy`` and its state.
+
+Policy        what was decided before the run: a schedule and the controllers (configuration)
+PolicyState   what happened since: scale, acts by hand, the controllers' memories (progress)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+from stepsize.errors import InvalidType, InvalidValue, StateError
+from stepsize.schedules import Absolute, Cosine, Hold, Linear, Power, Schedule, parse
+from stepsize.signals import Decision, Observation, Scale
+
+__all__ = ["Controller", "Policy", "PolicyState"]
+
+How: TypeAlias = Literal["stretch", "hold", "restretch"]
+
+_SHAPES: Mapping[str, Schedule] = {
+    "linear": Linear(1),
+    "cosine": Cosine(1),
+    "1-sqrt": Power(1, 0.5),
+}
+
+
+class Controller(Protocol):
+    """A feedback rule as a pure state machine. Its state is plain data: numbers, strings, lists."""
+
+    def init(self) -> Any:
+        """The memory before the first observation."""
+        ...
+
+    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
+        ...
+
+
+# ------------------------------------------------------------------ acts by hand
+#
+# change() gives the schedule that holds from ``at`` on; before it, the value at ``at`` stands in, so
+# that an expression does not double with every act.
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """From ``at`` on every value was multiplied by ``factor``."""
+
+    at: float
+    factor: float
+
+    def change(self, schedule: Schedule) -> Schedule:
+        return schedule  # the factor lives in PolicyState.scale, beside the controllers' factors
+
+
+@dataclass(frozen=True)
+class Extended:
+    """At ``at`` the run was lengthened to ``total`` steps."""
+
+    at: float
+    total: float
+    how: How
+    allow_rise: bool
+
+    def change(self, schedule: Schedule) -> Schedule:
+        now, left = schedule(self.at), self.total - self.at
+        if self.how == "restretch":
+            whole = schedule.over(self.total).skip(self.at)
+            return Hold(self.at, now) >> (whole if self.allow_rise else whole.clip(high=now))
+        if schedule.length <= self.at:
+            return Hold(self.total, now)
+        if self.how == "stretch":
+            return Hold(self.at, now) >> schedule.skip(self.at).over(left)
+        longer = self.total - schedule.length
+        return Hold(self.at + longer, now) >> schedule.skip(self.at)
+
+
+@dataclass(frozen=True)
+class CooledDown:
+    """At ``at`` a cooldown of ``steps`` steps began; ``shape`` falls from 1."""
+
+    at: float
+    steps: float
+    shape: str
+
+    def change(self, schedule: Schedule) -> Schedule:
+        shape, now = cast(Schedule, parse(self.shape)), schedule(self.at)
+        return Hold(self.at, now) >> shape.over(self.steps) * now
+
+
+Act: TypeAlias = Scaled | Extended | CooledDown
+
+_ACTS: Mapping[str, type[Act]] = {act.__name__: act for act in (Scaled, Extended, CooledDown)}
+
+
+# ------------------------------------------------------------------ progress
+
+
+@dataclass(frozen=True)
+class PolicyState:
+    """What has happened to a policy during a run. Immutable; ``Policy`` makes the next one.
+
+    Args:
+        scale: The product of all Scale decisions and of all scaling by hand.
+        acts: What was done by hand, in order, each with its position.
+        memories: The controllers' states, in their order.
+    """
+
+    scale: float = 1.0
+    acts: tuple[Act, ...] = ()
+    memories: tuple[Any, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers, strings, lists and dictionaries only."""
+        acts = [{"act": type(act).__name__, **asdict(act)} for act in self.acts]
+        return {"scale": self.scale, "acts": acts, "memories": list(self.memories)}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "PolicyState":
+        """The state that ``to_dict`` wrote.
+
+        Raises:
+            StateError: It is no such dictionary.
+        """
+        try:
+            acts = tuple(
+                _ACTS[act["act"]](**{key: value for key, value in act.items() if key != "act"})
+                for act in saved["acts"]
+            )
+            return cls(float(saved["scale"]), acts, tuple(saved["memories"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError(
+                f"PolicyState.from_dict({saved!r}): this is no saved policy state ({error!r}). "
+                "Pass what to_dict() gave."
+            ) from error
+
+
+# ------------------------------------------------------------------ configuration
+
+
 @dataclass(frozen=True)
 class Policy:
-    """Placeholder while the room is built."""
-    schedule: Any
+    """A schedule and the controllers that may act on it.
+
+    The value at a position is ``schedule(position) * scale``, where the schedule carries the changes
+    made by hand and the scale is the product of all Scale decisions.
+
+    Args:
+        schedule: Multiples of the base rate; under ``Absolute(...)`` the rates themselves.
+        controllers: Feedback rules, asked in this order at every observation.
+
+    Raises:
+        InvalidType: An argument is of the wrong kind.
+
+    >>> from stepsize import Linear, Policy
+    >>> policy = Policy(Linear(10))
+    >>> state = policy.start_cooldown(policy.init(), at=4, steps=2)
+    >>> [round(policy.factor(state, t), 3) for t in (3, 4, 5, 6, 7)]
+    [0.7, 0.6, 0.3, 0.0, 0.0]
+    """
+
+    schedule: Schedule | Absolute
+    controllers: Sequence[Controller] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.schedule, Schedule | Absolute):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidType(
+                f"Policy({self.schedule!r}): schedule must be a schedule or Absolute(schedule), but "
+                f"is a {type(self.schedule).__name__}. For a constant rate write Constant()."
+            )
+        for controller in self.controllers:
+            if not (hasattr(controller, "init") and hasattr(controller, "observe")):
+                raise InvalidType(
+                    f"Policy(..., controllers={self.controllers!r}): {controller!r} is no "
+                    "controller: it needs init() and observe(state, observation)."
+                )
+        object.__setattr__(self, "controllers", tuple(self.controllers))
+
+    @property
+    def absolute(self) -> bool:
+        """Whether the values are rates and not multiples of the base rate."""
+        return isinstance(self.schedule, Absolute)
+
+    @property
+    def text(self) -> str:
+        """The schedule's text form: the fingerprint that a saved state carries."""
+        return self.schedule.text
+
+    def init(self) -> PolicyState:
+        """The state before the first step."""
+        return PolicyState(memories=tuple(each.init() for each in self.controllers))
+
+    def current_schedule(self, state: PolicyState) -> Schedule:
+        """The schedule with the changes made by hand: what holds from the last of them on."""
+        schedule = self.schedule.schedule if isinstance(self.schedule, Absolute) else self.schedule
+        for act in state.acts:
+            schedule = act.change(schedule)
+        return schedule
+
+    def factor(self, state: PolicyState, position: float) -> float:
+        """The multiple of the base rate (or, under Absolute, the rate) at ``position``."""
+        return self.current_schedule(state)(position) * state.scale
+
+    def observe(
+        self, state: PolicyState, observation: Observation
+    ) -> tuple[PolicyState, tuple[Decision, ...]]:
+        """Ask every controller. Scale decisions are in the new state; the driver obeys the rest."""
+        decisions: list[Decision] = []
+        memories: list[Any] = []
+        for controller, memory in zip(self.controllers, state.memories, strict=True):
+            memory, decided = controller.observe(memory, observation)
+            memories.append(memory)
+            decisions.extend(decided)
+        scale = state.scale
+        for decision in decisions:
+            if isinstance(decision, Scale):
+                scale *= decision.factor
+        return replace(state, scale=scale, memories=tuple(memories)), tuple(decisions)
+
+    # -------------------------------------------------------------- by hand, during the run
+
+    def scale(self, state: PolicyState, at: float, factor: float) -> PolicyState:
+        """Multiply every value from now on by ``factor`` (finite, >= 0)."""
+        _require(0 <= factor < float("inf"), f"scale({factor!r})", "factor must be >= 0", factor)
+        return replace(state, scale=state.scale * factor, acts=(*state.acts, Scaled(at, factor)))
+
+    def extend(
+        self,
+        state: PolicyState,
+        at: float,
+        total: float,
+        how: How = "stretch",
+        allow_rise: bool = False,
+    ) -> PolicyState:
+        """Lengthen a started run to ``total`` steps without a jump up.
+
+        Args:
+            state: The state so far.
+            at: The position now.
+            total: The new length of the whole run, beyond both ``at`` and the present length.
+            how: "stretch": what is left of the curve is stretched over what is left of the run;
+                "hold": the present value is held, then what is left runs as planned;
+                "restretch": the whole curve is stretched over the whole run, cut at the present
+                value.
+            allow_rise: With "restretch", do not cut: the value may jump up.
+
+        Raises:
+            InvalidValue: A number or ``how`` is out of range; the schedule is endless; or it has
+                ended at 0, so that an extension would train at rate 0.
+        """
+        call = f"extend({total!r}, how={how!r})"
+        schedule = self.current_schedule(state)
+        _require(
+            how in ("stretch", "hold", "restretch"),
+            call,
+            "how must be 'stretch', 'hold' or 'restretch'",
+            how,
+        )
+        if schedule.length == float("inf"):
+            raise InvalidValue(
+                f"{call}: the schedule {schedule!r} is endless and needs no extension. "
+                "Just train on, and end with start_cooldown(steps)."
+            )
+        _require(
+            total > max(at, schedule.length),
+            call,
+            f"total must exceed the present length {schedule.length:g} and position {at:g}",
+            total,
+            "To end earlier use start_cooldown(steps).",
+        )
+        if schedule.length <= at and schedule(at) == 0 and not (how == "restretch" and allow_rise):
+            raise InvalidValue(
+                f"{call}: the schedule ended at {schedule.length:g} with value 0, so every further "
+                f"step would train at rate 0. To start over from a higher rate, say so: "
+                f"extend({total!r}, how='restretch', allow_rise=True)."
+            )
+        return replace(state, acts=(*state.acts, Extended(at, total, how, allow_rise)))
+
+    def start_cooldown(
+        self, state: PolicyState, at: float, steps: float, shape: str | Schedule = "linear"
+    ) -> PolicyState:
+        """Fall from the present value to zero within ``steps`` steps, from now on.
+
+        Args:
+            state: The state so far.
+            at: The position now.
+            steps: Length of the cooldown, > 0.
+            shape: "linear", "cosine", "1-sqrt", or a schedule that falls from 1.
+
+        Raises:
+            InvalidValue: ``steps`` or ``shape`` is out of range.
+        """
+        call = f"start_cooldown({steps!r}, shape={shape!r})"
+        curve = _SHAPES.get(shape) if isinstance(shape, str) else shape
+        if curve is None:
+            raise InvalidValue(
+                f"{call}: shape must be one of {', '.join(map(repr, _SHAPES))} or a schedule that "
+                f"falls from 1, but is {shape!r}."
+            )
+        curve.over(steps)  # refuses a bad length before anything is changed
+        return replace(state, acts=(*state.acts, CooledDown(at, steps, curve.text)))
+
+
+def _require(holds: bool, call: str, rule: str, value: object, remedy: str = "") -> None:
+    if not holds:
+        raise InvalidValue(f"{call}: {rule}, but is {value!r}. {remedy}".rstrip())

@@ -239,9 +239,7 @@ class Schedule(Expression):
         """
         return Until(self, steps)
 
-    def repeat(
-        self, times: int | None = None, stretch: float = 1, shrink: float = 1
-    ) -> "Schedule":
+    def repeat(self, times: int | None = None, stretch: float = 1, shrink: float = 1) -> "Schedule":
         """The schedule again and again: warm restarts.
 
         Args:
@@ -509,7 +507,9 @@ class Stretched(_Wrapper):
     def _phases(self, horizon: float) -> Iterator[Phase]:
         length = self.schedule.length
         for name, start, end in self.schedule._phases(horizon * length / self.total):
-            yield Phase(name, _whole(start * self.total / length), _whole(end * self.total / length))
+            yield Phase(
+                name, _whole(start * self.total / length), _whole(end * self.total / length)
+            )
 
 
 def _whole(number: float) -> float:
@@ -581,7 +581,10 @@ class Repeated(_Wrapper):
         call = self._call()
         if self.times is not None:
             times = checked_number(
-                call, "times", self.times, Range(minimum=1, remedy="Leave it out to repeat for ever.")
+                call,
+                "times",
+                self.times,
+                Range(minimum=1, remedy="Leave it out to repeat for ever."),
             )
             if not isinstance(times, int):
                 raise InvalidValue(f"{call}: times must be a whole number, but is {times!r}.")

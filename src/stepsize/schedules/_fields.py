@@ -41,7 +41,9 @@ class Range:
     remedy: str = ""
 
     def __contains__(self, number: float) -> bool:
-        return math.isfinite(number) and self.minimum <= number <= self.maximum and number > self.above
+        return (
+            math.isfinite(number) and self.minimum <= number <= self.maximum and number > self.above
+        )
 
     def __str__(self) -> str:
         bounds = [
@@ -57,7 +59,8 @@ class Range:
 
 
 Length: TypeAlias = Annotated[
-    Number, Range(minimum=0, maximum=2**53, remedy="Lengths count optimizer steps; 0 drops the phase.")
+    Number,
+    Range(minimum=0, maximum=2**53, remedy="Lengths count optimizer steps; 0 drops the phase."),
 ]
 Period: TypeAlias = Annotated[
     Number, Range(above=0, maximum=2**53, remedy="Periods count optimizer steps.")
@@ -67,7 +70,11 @@ Factor: TypeAlias = Annotated[
 ]
 AnyNumber: TypeAlias = Annotated[
     Number,
-    Range(minimum=-1e300, maximum=1e300, remedy="Values are multiples of the base rate; 1 is the base rate itself."),
+    Range(
+        minimum=-1e300,
+        maximum=1e300,
+        remedy="Values are multiples of the base rate; 1 is the base rate itself.",
+    ),
 ]
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "Linear",
     "MultiStep",
     "Polynomial",
+    "Power",
     "Step",
     "Table",
     "Warmup",
@@ -185,6 +186,36 @@ class Polynomial(_Curve):
 
     def _weight(self, u: Any, ops: Operations) -> Any:
         return _curves.polynomial(u, self.power, ops)
+
+
+@expression
+class Power(_Curve):
+    """A power of the elapsed time: s(t) = start + (end - start) · (t / steps)^power.
+
+    ``Power(steps, 0.5)`` is the "1-sqrt" cooldown. ``Polynomial`` is its mirror: a power of the
+    remaining time.
+
+    Args:
+        steps: Length in optimizer steps, >= 0; the end is reached at position ``steps``.
+        power: Exponent, > 0: 1 is a line, 0.5 falls early, 2 falls late.
+        start: Value at position 0.
+        end: Value from position ``steps`` on.
+
+    >>> from stepsize import Power
+    >>> Power(4, power=0.5).values(5).round(3)
+    array([1.   , 0.5  , 0.293, 0.134, 0.   ])
+
+    Source: Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+    Durations" (arXiv 2405.18392), eq. 1.
+    """
+
+    steps: Length
+    power: Annotated[Number, Range(above=0, maximum=1e6, remedy="1 is a straight line.")]
+    start: AnyNumber = 1
+    end: AnyNumber = 0
+
+    def _weight(self, u: Any, ops: Operations) -> Any:
+        return _curves.power(u, self.power, ops)
 
 
 @expression

@@ -115,7 +115,9 @@ def _check_limits(text: str) -> None:
             _fail_at(text, position, "this bracket closes nothing")
         # A node is written with at most one call bracket, one bracket around it and one operator.
         if nodes > 3 * MAX_NODES:
-            _fail_at(text, position, f"an expression has at most {MAX_NODES:,} nodes; too many here")
+            _fail_at(
+                text, position, f"an expression has at most {MAX_NODES:,} nodes; too many here"
+            )
         position = token.end()
     if depth > 0:
         _fail_at(text, len(text) - 1, "a bracket is never closed")
