@@ -154,8 +154,8 @@ class Policy:
     >>> from stepsize import Linear, Policy
     >>> policy = Policy(Linear(10))
     >>> state = policy.start_cooldown(policy.init(), at=4, steps=2)
-    >>> [round(policy.factor(state, t), 3) for t in (3, 4, 5, 6, 7)]
-    [0.7, 0.6, 0.3, 0.0, 0.0]
+    >>> [round(policy.factor(state, t), 3) for t in (4, 5, 6, 7)]
+    [0.6, 0.3, 0.0, 0.0]
     """
 
     schedule: Schedule | Absolute

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.errors import InvalidType, InvalidValue, RunFileError
-
 from stepsize.record._format import encode_text, locate, open_for_reading
 
 __all__ = ["RecordedDecision", "Run", "Series", "read_runs"]

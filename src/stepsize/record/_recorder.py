@@ -11,10 +11,9 @@ from typing import NoReturn, Self, TypeAlias, cast
 from weakref import finalize
 
 from stepsize.errors import CopyRefused, InvalidType, RunFileError, TrainingStopped
-from stepsize.signals import Tick
-
 from stepsize.record._format import encode_text, explained, locate, open_for_writing
 from stepsize.record._writer import LONGEST_QUEUE, Ending, Writer
+from stepsize.signals import Tick
 
 __all__ = ["Recorder"]
 
@@ -70,7 +69,7 @@ class Recorder:
         name: str = "run",
         config: Mapping[str, Plain] | None = None,
     ) -> None:
-        call = f"Recorder({os.fspath(path)!r}, name={name!r})"
+        call = f"Recorder({path!r}, name={name!r})"
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidType(f"{call}: a name is a str, got {type(name).__name__}.")
         self._call = call
@@ -79,17 +78,17 @@ class Recorder:
         connection = open_for_writing(file, call)
         try:
             with explained(call):
-                self._run = _begin_run(connection, name, config_text)
+                self._run_id = _begin_run(connection, name, config_text)
         except BaseException:
             connection.close()
             raise
-        self._writer = Writer(connection, file, self._run, call)
-        self._finalizer = finalize(self, _abandon, self._writer)
+        self._writer = Writer(connection, file, self._run_id, call)
+        finalize(self, _abandon, self._writer)
 
     @property
-    def run(self) -> int:
+    def run_id(self) -> int:
         """The id of this run in its file."""
-        return self._run
+        return self._run_id
 
     def __call__(self, tick: Tick, /) -> None:
         """Record what the tick holds.

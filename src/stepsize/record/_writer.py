@@ -14,6 +14,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -22,9 +23,8 @@ from weakref import WeakSet
 import numpy as np
 
 from stepsize.errors import InvalidType, RunFileError, StepsizeWarning
-from stepsize.signals import Decision, Scale, Stop, Tick
-
 from stepsize.record._format import encode_text, explained, reopen_for_writing
+from stepsize.signals import Decision, Scale, Stop, Tick
 
 __all__ = ["Ending", "Writer"]
 
@@ -151,8 +151,8 @@ class Writer:
             except Exception as error:  # the thread must outlive whatever happens
                 cause = error if isinstance(error, RunFileError) else f"{self._call}: {error!r}."
                 return RunFileError(
-                    f"{cause} Not written yet: {self._unwritten()} points, which are kept in "
-                    f"memory and tried again every {RETRY_SECONDS:g} s."
+                    f"{cause} {self._unwritten()} points and {len(self._decisions)} decisions are "
+                    f"kept in memory and tried again every {RETRY_SECONDS:g} s."
                 )
         return None
 
@@ -258,8 +258,8 @@ class Writer:
         points = np.array(self._points, "<f8").reshape(-1, 3)
         points = points[np.argsort(points[:, 0], kind="stable")]
         numbers, starts = np.unique(points[:, 0], return_index=True)
-        for number, part in zip(numbers, np.split(points[:, 1:], starts[1:]), strict=True):
-            yield self._run, int(number), self._seals, part.tobytes()
+        for number, (first, end) in zip(numbers, pairwise([*starts, len(points)]), strict=True):
+            yield self._run, int(number), self._seals, points[first:end, 1:].tobytes()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
