@@ -105,7 +105,6 @@ def test_a_kill_at_any_moment_takes_less_than_the_last_second(tmp_path, start):
         time.sleep(random.uniform(0, 0.3))
         killed[name] = kill(process)
 
-    assert_whole(path)
     runs = {run.name: run for run in read_runs(path)}
     for name in names:
         run = runs[name]
@@ -116,6 +115,7 @@ def test_a_kill_at_any_moment_takes_less_than_the_last_second(tmp_path, start):
         kept = len(run["lr"].positions)
         assert 0 < older[-1] < kept
         assert_steps(run, kept)
+    assert_whole(path)
     with Recorder(path, "afterwards") as recorder:
         recorder(Tick(0, {"lr": 1.0}))
     assert read_runs(path)[-1].status == "finished"

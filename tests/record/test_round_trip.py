@@ -114,11 +114,13 @@ def test_more_points_than_one_chunk_holds_stay_in_order(tmp_path):
 
 
 def test_a_loop_faster_than_the_disk_waits_and_loses_nothing(tmp_path):
-    with patch("stepsize.record._recorder.LONGEST_QUEUE", 100):
-        with Recorder(tmp_path / "runs.db") as recorder:
-            for step in range(5_000):
-                recorder(Tick(step, {"lr": 1.0}))
-                assert len(recorder._writer.queue) <= 100
+    with (
+        patch("stepsize.record._recorder.LONGEST_QUEUE", 100),
+        Recorder(tmp_path / "runs.db") as recorder,
+    ):
+        for step in range(5_000):
+            recorder(Tick(step, {"lr": 1.0}))
+            assert len(recorder._writer.queue) <= 100
     assert len(read_runs(tmp_path / "runs.db")[0]["lr"].values) == 5_000
 
 
@@ -164,9 +166,13 @@ def test_what_is_recorded_arrives_without_flush_or_close(tmp_path):
     ],
 )
 def test_an_exception_ends_the_run_under_its_status_and_goes_on(tmp_path, raised, status):
-    with pytest.raises(raised), Recorder(tmp_path / "runs.db") as recorder:
-        recorder(Tick(0, {"lr": 1.0}))
-        raise raised
+    def train():
+        with Recorder(tmp_path / "runs.db") as recorder:
+            recorder(Tick(0, {"lr": 1.0}))
+            raise raised
+
+    with pytest.raises(raised):
+        train()
     [run] = read_runs(tmp_path / "runs.db")
     assert run.status == status
     assert run.ended is not None
@@ -227,15 +233,20 @@ def test_an_unknown_curve_is_answered_with_those_there_are(tmp_path):
         run[0]
 
 
+def record_until_it_objects(recorder):
+    for _ in count():
+        recorder(Tick(0))
+
+
 def test_one_bad_number_is_named_and_all_else_is_kept(tmp_path):
     recorder = Recorder(tmp_path / "runs.db")
     recorder(Tick(0, {"lr": 1.0}, {"loss": "high", "accuracy": 0.5}))
     recorder(Tick(1, {"lr": 1.0}))
     with pytest.raises(InvalidType, match="metric 'loss' at position 0 is 'high'"):
         recorder.flush()
+    recorder(Tick(2, {7: 1.0}))
     with pytest.raises(InvalidType, match="quantity 7 at position 2"):
-        for _ in count():  # until the thread has seen it
-            recorder(Tick(2, {7: 1.0}, {}))
+        record_until_it_objects(recorder)
     recorder(Tick(3, {}, {}, (Scale("half", "flat"), Stop("flat"))))
     with pytest.raises(InvalidType, match="Scale"):
         recorder.close()

@@ -123,11 +123,16 @@ def explained(call: str) -> Generator[None, None, None]:
 def locate(path: str | os.PathLike[str], call: str) -> Path:
     """Return the absolute path, so that a later chdir does not move the file."""
     try:
-        return Path(path).absolute()
+        file = Path(path).absolute()
     except TypeError:
         raise InvalidType(
             f"{call}: a path is a str or an os.PathLike, got {type(path).__name__}."
         ) from None
+    if "\0" in str(file):  # SQLite would open the file named by what is before it
+        raise RunFileError(f"{call}: a path holds no null character. Give another path.")
+    if file.is_dir():
+        raise RunFileError(f"{call}: the path is a folder. Give the path of a file in it.")
+    return file
 
 
 @contextmanager
@@ -141,7 +146,7 @@ def open_for_reading(path: Path, call: str) -> Generator[sqlite3.Connection, Non
     # for a Recorder in the same process.
     try:
         size = path.stat().st_size
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise RunFileError(f"{call}: the file cannot be read: {error}.") from error
     if size == 0:
         raise RunFileError(f"{call}: the file is empty: no run was ever recorded in it.")
@@ -159,8 +164,6 @@ def open_for_writing(path: Path, call: str) -> sqlite3.Connection:
     Raises:
         RunFileError: The file cannot be written, or it is something else than a run file.
     """
-    if path.is_dir():
-        raise RunFileError(f"{call}: the path is a folder. Give the path of a file in it.")
     with explained(call):
         connection = _connect(path, "mode=rwc")
         try:
@@ -182,16 +185,13 @@ def reopen_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path, options: str) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(
-            f"{path.as_uri()}?{options}",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-    except ValueError as error:
-        raise sqlite3.OperationalError(str(error)) from error
+    return sqlite3.connect(
+        f"{path.as_uri()}?{options}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:

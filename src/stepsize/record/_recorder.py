@@ -169,6 +169,7 @@ class Recorder:
             self._refuse(self._writer.gone)
         failure = self._writer.ask(ending)
         if failure is not None:
+            self._writer.trouble = None  # told by the failure
             raise failure
         self._report()
 

@@ -131,7 +131,7 @@ class Writer:
                 self.gone = "it was closed. Open another Recorder: it begins a new run"
             if failure is None:
                 self.trouble = None
-            elif request is None and not self._failing:
+            elif not self._failing:
                 self.trouble = StepsizeWarning(str(failure))
             self._failing = failure is not None
             if request is not None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Annotated, Any, TypeAlias, get_type_hints
+from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
 
 from stepsize.errors import InvalidType, InvalidValue
 
@@ -92,7 +92,10 @@ def checked_number(call: str, name: str, value: Any, allowed: Range) -> Number:
             f"{call}: {name} must be {allowed}, but is {value!r} ({type(value).__name__}). "
             f"{allowed.remedy}"
         )
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer larger than any double
+        number = math.copysign(math.inf, value)
     if number not in allowed:
         raise InvalidValue(f"{call}: {name} must be {allowed}, but is {value!r}. {allowed.remedy}")
     return int(number) if number.is_integer() and abs(number) <= _EXACT_INTEGERS else number
@@ -103,6 +106,7 @@ def number_ranges(cls: type) -> Mapping[str, Range]:
     return {
         name: metadata
         for name, hint in get_type_hints(cls, include_extras=True).items()
-        for metadata in getattr(hint, "__metadata__", ())
+        for part in (hint, *get_args(hint))  # the range of "Length | None" is one level down
+        for metadata in getattr(part, "__metadata__", ())
         if isinstance(metadata, Range)
     }

@@ -1,0 +1,85 @@
+"""Finding the training in a user's Python file."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from stepsize.errors import StepsizeError, TrainingError
+from stepsize.training import Training
+
+__all__ = ["load_training"]
+
+_DEFAULT_NAME = "training"
+
+
+def load_training(target: str) -> Training:
+    """The training that ``FILE.py[:name]`` defines.
+
+    ``name`` (``training`` if not given) is a training, or a function without arguments that returns
+    one. The file is run as Python code, like any script.
+
+    Raises:
+        TrainingError: There is no such file or name, the file fails, or the thing is no training.
+    """
+    path, name = _split(target)
+    module = _run_file(path)
+    if not hasattr(module, name):
+        public = [each for each in vars(module) if not each.startswith("_")]
+        raise TrainingError(
+            f"{path} defines no {name!r}. Define a function {name}() that returns a TorchTraining, or "
+            f"name another one: {path}:NAME. The file defines: {', '.join(public) or 'nothing'}."
+        )
+    found = getattr(module, name)
+    if callable(found) and not isinstance(found, Training):
+        try:
+            found = found()
+        except StepsizeError:
+            raise
+        except Exception as error:
+            raise TrainingError(f"{path}: {name}() failed with {_described(error)}") from error
+    if not isinstance(found, Training):
+        raise TrainingError(
+            f"{path}:{name} must be a training or a function that returns one, but gives a "
+            f"{type(found).__name__}. Return a TorchTraining(model, optimizer, loss, batches)."
+        )
+    return cast(Training, found)
+
+
+def _split(target: str) -> tuple[Path, str]:
+    # A Windows path has a colon too: only what follows the suffix is a name.
+    head, colon, tail = target.rpartition(":")
+    if colon and head.endswith(".py"):
+        return Path(head), tail or _DEFAULT_NAME
+    return Path(target), _DEFAULT_NAME
+
+
+def _run_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise TrainingError(
+            f"There is no file {str(path)!r}. Give a Python file that defines training(), for example "
+            "examples/digits.py."
+        )
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise TrainingError(f"{path} is no Python file: its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    # Worker processes of a data loader and pickles look the file's classes up by module name.
+    sys.modules[path.stem] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except StepsizeError:
+        raise
+    except Exception as error:
+        raise TrainingError(f"{path} could not be run: {_described(error)}") from error
+    return module
+
+
+def _described(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    line = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})" if trace else ""
+    return f"{type(error).__name__}: {error}{line}"
