@@ -5,9 +5,17 @@ The open core: schedules, recipes, ``parse``, ``Policy`` and the errors. No fram
 name.
 """
 
+from stepsize import errors, policy, schedules, signals
 from stepsize.errors import *
 from stepsize.policy import *
 from stepsize.schedules import *
 from stepsize.signals import *
 
 __version__ = "0.1.0"
+
+# Without this list, a star import would also take the rooms: ``torch`` would be ``stepsize.torch``.
+__all__: list[str] = []
+__all__ += errors.__all__
+__all__ += policy.__all__
+__all__ += schedules.__all__
+__all__ += signals.__all__

@@ -157,6 +157,48 @@ with Recorder(path, name) as recorder:
         assert_steps(run, 20_000)
 
 
+def test_processes_that_create_the_same_files_at_once_agree(tmp_path, start):
+    paths = [tmp_path / f"{number}.db" for number in range(30)]
+    script = """
+for path in sys.argv[1:]:
+    with Recorder(path) as recorder:
+        recorder(tick(0))
+"""
+    started = [start(script, *paths) for _ in range(3)]
+    begin(*started)
+    end(*started)
+    for path in paths:
+        runs = read_runs(path)
+        assert len(runs) == 3
+        for run in runs:
+            assert_steps(run, 1)
+
+
+def test_a_reader_sees_one_moment_while_the_writer_rearranges_the_file(tmp_path, start):
+    path = tmp_path / "runs.db"
+    script = """
+from stepsize.record import _writer
+_writer.POINTS_PER_SEAL = 20
+recorder = Recorder(sys.argv[1])
+print("open", flush=True)
+for step in itertools.count():
+    recorder(tick(step))
+    recorder.flush()
+"""
+    writer = start(script, path)
+    begin(writer)
+    assert writer.stdout.readline() == "open\n"
+    [run] = read_runs(path)
+    lengths = set()
+    for _ in range(300):
+        quantities = run.quantities
+        if quantities:
+            steps = len(quantities["lr"].positions)
+            np.testing.assert_array_equal(quantities["lr"].positions, np.arange(steps))
+            lengths.add(steps)
+    assert len(lengths) > 10
+
+
 @pytest.mark.parametrize(
     ("last_words", "code"), [("", 0), ("sys.exit(3)", 3), ("raise SystemError('on purpose')", 1)]
 )
@@ -191,6 +233,11 @@ for number in range(8):
         recorder(tick(next(steps)))
     child = os.fork()
     if child == 0:
+        folder = "/proc/self/fd"  # the copy of an open connection is a danger to the file
+        if os.path.isdir(folder):
+            links = [os.path.join(folder, name) for name in os.listdir(folder)]
+            opened = [os.readlink(link) for link in links if os.path.lexists(link)]
+            assert not [name for name in opened if name.startswith(path)], opened
         try:
             recorder(tick(0))
         except RunFileError as error:

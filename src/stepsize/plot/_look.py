@@ -25,7 +25,6 @@ __all__ = [
     "fit_values",
     "frame",
     "head",
-    "label",
     "legend",
     "line",
     "missing_matplotlib",
@@ -35,7 +34,7 @@ __all__ = [
     "write",
 ]
 
-# matplotlib's stubs leave the **kwargs of every drawing call unknown, which strict checking refuses.
+# matplotlib's stubs leave the **kwargs of its drawing calls unknown: strict checking refuses them.
 Drawing: TypeAlias = Any
 
 PALETTE: Final = (
@@ -68,6 +67,7 @@ _CJK_FONTS: Final = (
 
 
 def missing_matplotlib() -> MissingExtra:
+    """What to raise where matplotlib is needed and absent."""
     return MissingExtra("Drawing a picture", "matplotlib", "plot")
 
 
@@ -116,7 +116,7 @@ def fit_positions(axes: Drawing, positions: Iterable[Array]) -> None:
     ends = [end for each in positions for end in (each.min(), each.max())]
     if min(ends) < max(ends):
         axes.set_xlim(min(ends), max(ends))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(_position_tick))
 
 
@@ -226,11 +226,10 @@ def shade(axes: Drawing, phases: Iterable[tuple[str, float, float]]) -> None:
         for name, start, end in phases
         if start < right and end > left
     ]
-    if len(visible) > 1:
-        for _, start, end in visible[::2]:
-            axes.axvspan(start, end, facecolor=_SHADE, linewidth=0, zorder=0.2)
-        for _, _, end in visible[:-1]:
-            axes.axvline(end, color=_GRID, linewidth=1.0, zorder=0.3)
+    for _, start, end in visible[::2]:
+        axes.axvspan(start, end, facecolor=_SHADE, linewidth=0, zorder=0.2)
+    for _, _, end in visible[:-1]:
+        axes.axvline(end, color=_GRID, linewidth=1.0, zorder=0.3)
     pixel = (right - left) / axes.get_window_extent().width
     taken: list[tuple[float, float]] = []
     # The widest first: where two names compete for a place, the longer phase has it.

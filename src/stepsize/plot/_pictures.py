@@ -1,6 +1,6 @@
 """The pictures: curves with their phases, a run or several, a range test."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -51,7 +51,8 @@ def plot_curves(
 
     Args:
         curves: By name, the values at each position; each of shape (n,). NaN leaves a gap.
-        phases: ``(name, start, end)`` each, ``end`` excluded. A name that does not fit is left out.
+        phases: ``(name, start, end)`` each, ``end`` excluded, shown if there are several. A name
+            that does not fit is left out.
         log: Whether the vertical axis is logarithmic; values of 0 and below are then not drawn.
         positions: Shape (n,); 0 .. n-1 if not given.
         xlabel: What the positions count.
@@ -84,8 +85,10 @@ def plot_curves(
     frame(axes, xlabel, ylabel)
     fit_positions(axes, [x for x, _ in drawn.values()])
     fit_values(axes, drawn.values(), log, from_zero=True)
-    _name(figure, axes, title, list(drawn), above_phases=bool(phases))
-    shade(axes, phases)
+    several_phases = len(phases) > 1
+    _name(figure, axes, title, list(drawn), above_phases=several_phases)
+    if several_phases:
+        shade(axes, phases)
     return axes
 
 
@@ -238,7 +241,7 @@ def _require_some(call: str, curves: Mapping[str, object]) -> None:
         raise InvalidValue(f"{call}: there is no curve to draw. Give at least one name and array.")
 
 
-def _require_positive(call: str, arrays: Any) -> None:
+def _require_positive(call: str, arrays: Iterable[Array]) -> None:
     if not any(np.any(values > 0) for values in arrays):
         raise InvalidValue(
             f"{call}: a logarithmic axis shows values above 0, and there are none. Leave log out."

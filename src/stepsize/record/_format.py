@@ -167,7 +167,10 @@ def open_for_writing(path: Path, call: str) -> sqlite3.Connection:
     with explained(call):
         connection = _connect(path, "mode=rwc")
         try:
-            if not _is_run_file(connection, call):
+            with connection:
+                connection.execute("BEGIN")  # or another process may create it between two looks
+                exists = _is_run_file(connection, call)
+            if not exists:
                 _create(connection, call)
             _refuse_cut_file(connection, path, call)
             _prepare_to_write(connection)

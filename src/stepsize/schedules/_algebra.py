@@ -5,11 +5,11 @@ The base class and what its operators return belong in one file: apart they woul
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields
 from functools import cached_property
-from itertools import accumulate, islice
-from typing import Any, ClassVar, NamedTuple, TypeVar, overload
+from itertools import accumulate, pairwise
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, overload
 
 import numpy as np
 from array_api_compat import is_array_api_obj
@@ -18,6 +18,8 @@ from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue
 from stepsize.schedules._backend import LAST_POSITION, NUMBERS, Operations, evaluate_on_array
 from stepsize.schedules._expression import PRODUCT, SEQUENCE, SUM, Expression, expression
 from stepsize.schedules._fields import (
+    LARGEST,
+    SHORTEST,
     AnyNumber,
     Factor,
     Length,
@@ -25,6 +27,7 @@ from stepsize.schedules._fields import (
     Period,
     Range,
     checked_number,
+    checked_whole_number,
 )
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "Then",
     "Until",
     "bounded_power",
+    "saturated",
     "then",
 ]
 
@@ -50,6 +54,7 @@ ALGEBRA_METHODS = ("over", "skip", "until", "repeat", "clip", "staircase")
 Array = TypeVar("Array")
 
 _MAX_STRETCHED_CYCLES = 65_536
+_MAX_NAMED_CYCLES = 1_000
 
 
 class Phase(NamedTuple):
@@ -123,7 +128,7 @@ class Schedule(Expression):
         )
 
     def _outside(self, t: float) -> float:
-        if not math.isfinite(t):
+        if not -math.inf < t < math.inf:
             raise InvalidValue(
                 f"schedule({t}): a position must be finite, but is {t}. "
                 "For the value that holds past the end, use schedule(schedule.length)."
@@ -140,9 +145,7 @@ class Schedule(Expression):
         Raises:
             InvalidValue: ``n`` is negative or no whole number.
         """
-        count = checked_number("schedule.values(n)", "n", n, Range(minimum=0))
-        if not isinstance(count, int):
-            raise InvalidValue(f"schedule.values({n!r}): n must be a whole number, but is {n!r}.")
+        count = checked_whole_number(f"schedule.values({n!r})", "n", n, Range(minimum=0))
         return self(np.arange(count, dtype=np.float64))
 
     def phases(self, horizon: float = math.inf) -> tuple[Phase, ...]:
@@ -180,7 +183,8 @@ class Schedule(Expression):
 
     def _steps_to_draw(self, verb: str, steps: int | None) -> int:
         if steps is not None:
-            return int(checked_number(f".{verb}(steps)", "steps", steps, Range(minimum=1)))
+            call = f"schedule.{verb}(steps={steps!r})"
+            return checked_whole_number(call, "steps", steps, Range(minimum=1))
         if math.isinf(self.length):
             raise EndlessSchedule(
                 f"({self!r}).{verb}(): the schedule is endless. "
@@ -294,7 +298,7 @@ def _operand(operator: str, operand: Any) -> "Schedule | Number":
     return checked_number(f"schedule {operator} {operand!r}", "the number", operand, _VALUES)
 
 
-_VALUES = Range(minimum=-1e300, maximum=1e300)
+_VALUES = Range(minimum=-LARGEST, maximum=LARGEST)
 
 
 def _require_end(call: str, schedule: Schedule, remedy: str) -> None:
@@ -303,8 +307,11 @@ def _require_end(call: str, schedule: Schedule, remedy: str) -> None:
 
 
 def _require_positive_length(call: str, schedule: Schedule) -> None:
-    if schedule.length == 0:
-        raise InvalidValue(f"{call}: the schedule must have a length above 0, but has length 0.")
+    if schedule.length < SHORTEST:
+        raise InvalidValue(
+            f"{call}: the schedule must last at least {SHORTEST:g} steps, but has length "
+            f"{schedule.length:g}. Give it a longer phase."
+        )
 
 
 def _enclosed(schedule: Schedule, binds: int) -> str:
@@ -315,7 +322,7 @@ def _enclosed(schedule: Schedule, binds: int) -> str:
 def _union_of_phases(schedules: Sequence[Schedule], horizon: float) -> Iterator[Phase]:
     each = [s.phases(horizon) for s in schedules]
     edges = sorted({edge for phases in each for phase in phases for edge in phase[1:]})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         names = [p.name for phases in each for p in phases if p.start <= start < p.end]
         yield Phase(" × ".join(names), start, end)
 
@@ -323,7 +330,7 @@ def _union_of_phases(schedules: Sequence[Schedule], horizon: float) -> Iterator[
 def then(parts: Sequence[Schedule]) -> Schedule:
     """The parts one after another, flat; a part of length 0 vanishes."""
     flat = [leaf for part in parts for leaf in (part.parts if isinstance(part, Then) else (part,))]
-    for part, following in zip(flat, flat[1:], strict=False):
+    for part, following in pairwise(flat):
         _require_end(
             f"{part!r} >> {following!r}",
             part,
@@ -385,7 +392,9 @@ class _Commutative(Schedule):
     operands: tuple[Schedule | Number, ...]
 
     _sign: ClassVar[str]
-    _combine: ClassVar[Callable[[Any, Any], Any]]
+
+    def _combine(self, a: Any, b: Any, ops: Operations) -> Any:
+        raise NotImplementedError
 
     def _check(self) -> None:
         flat: list[Schedule | Number] = []
@@ -396,6 +405,9 @@ class _Commutative(Schedule):
 
     def _children(self) -> Sequence[Schedule]:
         return [operand for operand in self.operands if isinstance(operand, Schedule)]
+
+    def _own_nodes(self) -> int:
+        return 1 + sum(not isinstance(operand, Schedule) for operand in self.operands)
 
     def _write(self) -> str:
         return f" {self._sign} ".join(
@@ -419,7 +431,7 @@ class _Commutative(Schedule):
         values: Any = None
         for operand in self._in_one_order:
             value = operand._at(t, ops) if isinstance(operand, Schedule) else operand
-            values = value if values is None else self._combine(values, value)
+            values = value if values is None else self._combine(values, value, ops)
         return values
 
     def _phases(self, horizon: float) -> Iterator[Phase]:
@@ -438,9 +450,12 @@ class Product(_Commutative):
     _binds = PRODUCT
     _sign = "*"
 
-    @staticmethod
-    def _combine(a: Any, b: Any) -> Any:
-        return a * b
+    @cached_property
+    def _may_overflow(self) -> bool:
+        return sum(isinstance(o, Schedule) or abs(o) > 1 for o in self.operands) > 1
+
+    def _combine(self, a: Any, b: Any, ops: Operations) -> Any:
+        return saturated(a * b, ops) if self._may_overflow else a * b
 
 
 @expression
@@ -452,8 +467,7 @@ class Sum(_Commutative):
     _binds = SUM
     _sign = "+"
 
-    @staticmethod
-    def _combine(a: Any, b: Any) -> Any:
+    def _combine(self, a: Any, b: Any, ops: Operations) -> Any:
         return a + b
 
 
@@ -572,7 +586,9 @@ class Repeated(_Wrapper):
 
     schedule: Schedule
     times: "int | None" = None
-    stretch: Factor = 1
+    stretch: Annotated[
+        Number, Range(above=0, maximum=LARGEST, remedy="1 keeps the length, 2 doubles it.")
+    ] = 1
     shrink: Factor = 1
 
     _method = "repeat"
@@ -580,45 +596,46 @@ class Repeated(_Wrapper):
     def _check(self) -> None:
         call = self._call()
         if self.times is not None:
-            times = checked_number(
-                call,
-                "times",
-                self.times,
-                Range(minimum=1, remedy="Leave it out to repeat for ever."),
-            )
-            if not isinstance(times, int):
-                raise InvalidValue(f"{call}: times must be a whole number, but is {times!r}.")
+            allowed = Range(minimum=1, remedy="Leave it out to repeat for ever.")
+            times = checked_whole_number(call, "times", self.times, allowed)
             object.__setattr__(self, "times", times)
         _require_end(call, self.schedule, "it cannot start again. Use .until(steps) first.")
         _require_positive_length(call, self.schedule)
-        if self.stretch == 0:
-            raise InvalidValue(f"{call}: stretch must be above 0, but is 0. 1 keeps the length.")
         if self.times is None and self.stretch < 1:
             raise InvalidValue(
                 f"{call}: cycles that grow shorter need times=..., but stretch is "
                 f"{self.stretch!r} and times is missing: endlessly many would fit into "
                 f"{self.schedule.length / (1 - self.stretch):g} steps."
             )
-        if self.stretch != 1:
-            cycles = sum(1 for _ in islice(self._boundaries(), _MAX_STRETCHED_CYCLES + 1))
-            if cycles > _MAX_STRETCHED_CYCLES:
-                raise InvalidValue(
-                    f"{call}: at most {_MAX_STRETCHED_CYCLES:,} cycles may differ in length. "
-                    "Use a stretch further from 1, or fewer times."
-                )
-
-    def _boundaries(self) -> Iterator[float]:
-        """Where cycles 1, 2, ... start, while a position can be that large."""
-        start, cycle = 0.0, float(self.schedule.length)
-        while start <= LAST_POSITION and (self.times is None or cycle > 0):
-            start += cycle
-            cycle *= self.stretch
-            yield start
+        if self.stretch != 1 and len(self._cycles.start) > _MAX_STRETCHED_CYCLES:
+            raise InvalidValue(
+                f"{call}: at most {_MAX_STRETCHED_CYCLES:,} cycles may differ in length. "
+                "Use a stretch further from 1, or fewer times."
+            )
+        if self.times is not None and self.length > LAST_POSITION:
+            raise InvalidValue(
+                f"{call}: all cycles together must last at most 2**53 steps, but last "
+                f"{self.length:g}. Leave times out to repeat for ever."
+            )
+        shortest = self.schedule.length * self._cycles.stretch[-1]
+        if shortest < SHORTEST:
+            raise InvalidValue(
+                f"{call}: the last cycle must last at least {SHORTEST:g} steps, but lasts "
+                f"{shortest:g}. Use fewer times, or a stretch nearer to 1."
+            )
 
     @cached_property
-    def _starts(self) -> tuple[float, ...]:
-        count = None if self.times is None else self.times - 1
-        return (0.0, *islice(self._boundaries(), count))
+    def _cycles(self) -> "_Cycles":
+        """The cycles that a position can be in; one stands for all if they are equally long."""
+        start, stretch, shrink = 0.0, 1.0, 1.0
+        cycles: list[tuple[float, float, float]] = []
+        count = 1 if self.stretch == 1 else self.times or math.inf
+        while start <= LAST_POSITION and len(cycles) < min(count, _MAX_STRETCHED_CYCLES + 1):
+            cycles.append((start, stretch, shrink))
+            start += self.schedule.length * stretch
+            stretch *= self.stretch
+            shrink = min(shrink * self.shrink, LARGEST)
+        return _Cycles(*zip(*cycles, strict=True))
 
     @property
     def length(self) -> float:
@@ -626,33 +643,48 @@ class Repeated(_Wrapper):
             return math.inf
         if self.stretch == 1:
             return self.schedule.length * self.times
-        last = len(self._starts) - 1
-        return _whole(self._starts[last] + self.schedule.length * self.stretch**last)
+        return _whole(self._cycles.start[-1] + self.schedule.length * self._cycles.stretch[-1])
 
     def _at(self, t: Any, ops: Operations) -> Any:
-        length = self.schedule.length
-        if self.stretch == 1:
-            cycle = ops.floor(ops.divide(t, length))
-            if self.times is not None:
-                cycle = ops.where(cycle < self.times, cycle, self.times - 1)
-            inside = t - cycle * length
-        else:
-            cycle = ops.count_passed(self._starts[1:], t)
-            inside = (t - ops.pick(self._starts, cycle)) / self._power(self.stretch, cycle, ops)
-        inside = ops.where(inside < length, inside, length)
+        inside, shrink = self._equal(t, ops) if self.stretch == 1 else self._stretched(t, ops)
         values = self.schedule._at(inside, ops)
-        return values if self.shrink == 1 else values * self._power(self.shrink, cycle, ops)
+        return values if self.shrink == 1 else saturated(values * shrink, ops)
 
-    def _power(self, factor: float, cycle: Any, ops: Operations) -> Any:
-        if self.stretch == 1:
-            return bounded_power(factor, cycle, ops)
-        return ops.pick([factor**i for i in range(len(self._starts))], cycle)
+    def _equal(self, t: Any, ops: Operations) -> tuple[Any, Any]:
+        """The position inside its cycle, and what the cycle's values are scaled by."""
+        length = self.schedule.length
+        inside = ops.remainder(t, length)
+        cycle = ops.floor((t - inside) / length + 0.5)
+        if self.times is not None:
+            cycle = ops.where(t < self.length, cycle, self.times)
+            inside = ops.where(cycle < self.times, inside, length)
+            cycle = ops.where(cycle < self.times, cycle, self.times - 1)
+        return inside, bounded_power(self.shrink, cycle, ops)
+
+    def _stretched(self, t: Any, ops: Operations) -> tuple[Any, Any]:
+        length = self.schedule.length
+        cycle = ops.count_passed(self._cycles.start[1:], t)
+        start = ops.pick(self._cycles.start, cycle)
+        inside = (t - start) / ops.pick(self._cycles.stretch, cycle)
+        inside = ops.where(t < self.length, ops.where(inside < length, inside, length), length)
+        return inside, ops.pick(self._cycles.shrink, cycle)
 
     def _phases(self, horizon: float) -> Iterator[Phase]:
         start, cycle, number = 0.0, float(self.schedule.length), 1
         while start < horizon and number <= (self.times or math.inf):
+            if number > _MAX_NAMED_CYCLES:
+                yield Phase("further cycles", _whole(start), self.length)
+                return
             yield Phase(f"cycle {number}", _whole(start), _whole(start + cycle))
             start, cycle, number = start + cycle, cycle * self.stretch, number + 1
+
+
+class _Cycles(NamedTuple):
+    """One entry per cycle: where it starts, and what its length and its values are scaled by."""
+
+    start: tuple[float, ...]
+    stretch: tuple[float, ...]
+    shrink: tuple[float, ...]
 
 
 @expression
@@ -688,7 +720,7 @@ class Clipped(_Wrapper):
 
 @expression
 class Staircase(_Wrapper):
-    """``s.staircase(every)``: s(every · floor(t / every))."""
+    """``s.staircase(every)``: s(every · floor(t / every)), for t up to the length of s."""
 
     schedule: Schedule
     every: Period
@@ -702,12 +734,18 @@ class Staircase(_Wrapper):
     def _at(self, t: Any, ops: Operations) -> Any:
         length = self.schedule.length
         held = t if math.isinf(length) else ops.where(t < length, t, length)
-        return self.schedule._at(ops.floor(ops.divide(held, self.every)) * self.every, ops)
+        return self.schedule._at(held - ops.remainder(held, self.every), ops)
+
+
+def saturated(values: Any, ops: Operations) -> Any:
+    """``values``, held where they would overflow a double: inf · 0 would be NaN."""
+    values = ops.where(values > LARGEST, LARGEST, values)
+    return ops.where(values < -LARGEST, -LARGEST, values)
 
 
 def bounded_power(factor: float, exponent: Any, ops: Operations) -> Any:
     """factor ** exponent for exponent >= 0, held where it would overflow a double."""
     if factor > 1:
-        most = math.log(1e300) / math.log(factor)
+        most = math.log(LARGEST) / math.log(factor)
         exponent = ops.where(exponent < most, exponent, most)
     return factor**exponent

@@ -11,12 +11,14 @@ neighbours inside a stretched or repeated schedule.
 """
 
 import math
+import operator
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, Protocol, cast
 
+import numpy as np
 from array_api_compat import (
     array_namespace,
     device,
@@ -40,6 +42,10 @@ class Operations(Protocol):
 
     def where(self, condition: Any, yes: Any, no: Any, /) -> Any: ...
     def divide(self, a: Any, b: float, /) -> Any: ...
+    def remainder(self, a: Any, b: float, /) -> Any:
+        """``a - b * floor(a / b)``, exactly: no rounding, whichever library computes it."""
+        ...
+
     def floor(self, x: Any, /) -> Any: ...
     def cos(self, x: Any, /) -> Any: ...
     def sqrt(self, x: Any, /) -> Any: ...
@@ -67,6 +73,7 @@ class _Numbers:
     def divide(a: float, b: float) -> float:
         return a / b
 
+    remainder = staticmethod(operator.mod)
     floor = staticmethod(math.floor)
     cos = staticmethod(math.cos)
     sqrt = staticmethod(math.sqrt)
@@ -92,12 +99,15 @@ class _Arrays:
         self._device = device(like)
         self._traceable = is_jax_array(like)
         self._divides_by_reciprocal = not is_numpy_array(like)
+        self.remainder = xp.remainder
         self.floor = xp.floor
         self.cos = xp.cos
         self.sqrt = xp.sqrt
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        return self._xp.where(condition, self.full(yes, condition), self.full(no, condition))
+        if not (is_array_api_obj(yes) or is_array_api_obj(no)):
+            yes = self.full(yes, condition)  # two numbers would give torch's default precision
+        return self._xp.where(condition, yes, no)
 
     def divide(self, a: Any, b: float) -> Any:
         # XLA, and torch on a GPU, divide by a known number by multiplying with its reciprocal,
@@ -109,7 +119,10 @@ class _Arrays:
     def count_passed(self, edges: Sequence[float], t: Any) -> Any:
         if not edges:
             return self._xp.zeros_like(t, dtype=self._xp.int64)
-        return self._xp.searchsorted(self._doubles(edges), t, side="right")
+        # Flat, because torch warns about a transposed argument.
+        flat = self._xp.reshape(t, (-1,))
+        passed = self._xp.searchsorted(self._doubles(edges), flat, side="right")
+        return self._xp.reshape(passed, t.shape)
 
     def pick(self, values: Sequence[float], index: Any) -> Any:
         xp = self._xp
@@ -121,7 +134,7 @@ class _Arrays:
             return self.full(function(t), t)
         try:
             result = self.full(function(t), t)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RuntimeError):
             # Written for numbers (math.cos, if t < 10): one position at a time.
             one_by_one = [float(function(float(each))) for each in self._xp.reshape(t, (-1,))]
             return self._xp.reshape(self._doubles(one_by_one), t.shape)
@@ -156,7 +169,7 @@ def evaluate_on_array(formula: Callable[[Any, Operations], Any], t: Any) -> Any:
             f"schedule(t): positions are real numbers, but t has dtype {t.dtype}. "
             "Convert it to an integer or floating dtype."
         )
-    with _double_precision(t):
+    with _precision(t):
         double = xp.astype(t, xp.float64)
         operations = _Arrays(xp, double)
         double = operations.where(double < 0.0, 0.0, double)
@@ -165,6 +178,9 @@ def evaluate_on_array(formula: Callable[[Any, Operations], Any], t: Any) -> Any:
         return xp.astype(values, dtype)
 
 
-def _double_precision(t: Any) -> Any:
-    # JAX has doubles only inside this context, which also holds while it traces.
-    return sys.modules["jax"].enable_x64(True) if is_jax_array(t) else nullcontext()
+def _precision(t: Any) -> Any:
+    if is_jax_array(t):
+        # JAX has doubles only inside this context, which also holds while it traces.
+        return sys.modules["jax"].enable_x64(True)
+    # What a small dtype cannot hold becomes inf in every library; only NumPy would warn.
+    return np.errstate(over="ignore") if is_numpy_array(t) else nullcontext()

@@ -55,7 +55,7 @@ class Expression:
                 object.__setattr__(self, each.name, value)
         self._check()
         children = self._children()
-        object.__setattr__(self, "_nodes", 1 + sum(child._nodes for child in children))
+        object.__setattr__(self, "_nodes", self._own_nodes() + sum(c._nodes for c in children))
         object.__setattr__(self, "_depth", 1 + max((child._depth for child in children), default=0))
         object.__setattr__(self, "_written", self._write())
         self._check_limits()
@@ -69,6 +69,9 @@ class Expression:
             for each in fields(self)  # type: ignore[arg-type]
             if isinstance(value := getattr(self, each.name), Expression)
         ]
+
+    def _own_nodes(self) -> int:
+        return 1
 
     def _check_limits(self) -> None:
         for measured, limit, unit in (

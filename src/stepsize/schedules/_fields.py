@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from numbers import Real
 from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
 
 from stepsize.errors import InvalidType, InvalidValue
 
 __all__ = [
+    "LARGEST",
+    "SHORTEST",
     "AnyNumber",
     "Factor",
     "Length",
@@ -16,10 +19,17 @@ __all__ = [
     "Period",
     "Range",
     "checked_number",
+    "checked_whole_number",
     "number_ranges",
 ]
 
 Number: TypeAlias = int | float
+
+LARGEST = 1e300
+"""The largest size of a value. Products of growing curves are held there, short of overflow."""
+
+SHORTEST = 1e-9
+"""The shortest stretch of positions that may recur: how often it did stays a finite number."""
 
 _EXACT_INTEGERS = 2**53
 
@@ -63,16 +73,16 @@ Length: TypeAlias = Annotated[
     Range(minimum=0, maximum=2**53, remedy="Lengths count optimizer steps; 0 drops the phase."),
 ]
 Period: TypeAlias = Annotated[
-    Number, Range(above=0, maximum=2**53, remedy="Periods count optimizer steps.")
+    Number, Range(minimum=SHORTEST, maximum=2**53, remedy="Periods count optimizer steps.")
 ]
 Factor: TypeAlias = Annotated[
-    Number, Range(minimum=0, maximum=1e300, remedy="0.1 divides by ten, 1 changes nothing.")
+    Number, Range(minimum=0, maximum=LARGEST, remedy="0.1 divides by ten, 1 changes nothing.")
 ]
 AnyNumber: TypeAlias = Annotated[
     Number,
     Range(
-        minimum=-1e300,
-        maximum=1e300,
+        minimum=-LARGEST,
+        maximum=LARGEST,
         remedy="Values are multiples of the base rate; 1 is the base rate itself.",
     ),
 ]
@@ -95,12 +105,26 @@ def checked_number(call: str, name: str, value: Any, allowed: Range) -> Number:
     try:
         number = float(value)
     except OverflowError:  # an integer larger than any double
-        number = math.copysign(math.inf, value)
+        number = math.inf if value > 0 else -math.inf
     if number not in allowed:
         raise InvalidValue(f"{call}: {name} must be {allowed}, but is {value!r}. {allowed.remedy}")
     return int(number) if number.is_integer() and abs(number) <= _EXACT_INTEGERS else number
 
 
+def checked_whole_number(call: str, name: str, value: Any, allowed: Range) -> int:
+    """``value`` as an int within ``allowed``.
+
+    Raises:
+        InvalidType: It is no number.
+        InvalidValue: It is outside the range, or has a fraction.
+    """
+    number = checked_number(call, name, value, allowed)
+    if not isinstance(number, int):
+        raise InvalidValue(f"{call}: {name} must be a whole number, but is {value!r}.")
+    return number
+
+
+@cache
 def number_ranges(cls: type) -> Mapping[str, Range]:
     """The range of each annotated field of ``cls``, by the field's name."""
     return {

@@ -117,8 +117,9 @@ class Function(Schedule):
         return _names.get(id(self.function))
 
     def _call(self) -> str:
+        given = self.function if isinstance(self.function, str) else self.name or self.function
         steps = "" if self.steps is None else f", steps={self.steps!r}"
-        return f"Function({self.name or self.function!r}{steps})"
+        return f"Function({given!r}{steps})"
 
     def _require_names(self) -> None:
         if self.name is None:

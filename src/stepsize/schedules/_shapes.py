@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
-from operator import mul
 from typing import Annotated, Any, cast
 
 import math
 
-from stepsize.errors import InvalidType, InvalidValue
+from stepsize.errors import InvalidType
 from stepsize.schedules import _curves
 from stepsize.schedules._algebra import Schedule, bounded_power
 from stepsize.schedules._backend import Operations
 from stepsize.schedules._expression import expression
 from stepsize.schedules._fields import (
+    LARGEST,
     AnyNumber,
     Factor,
     Length,
@@ -40,8 +40,8 @@ __all__ = [
 
 _LENGTH = Range(minimum=0, maximum=2**53, remedy="Lengths count optimizer steps.")
 _POSITION = Range(above=0, maximum=2**53, remedy="Positions count optimizer steps.")
-_FACTOR = Range(minimum=0, maximum=1e300, remedy="0.1 divides by ten.")
-_VALUE = Range(minimum=-1e300, maximum=1e300)
+_FACTOR = Range(minimum=0, maximum=LARGEST, remedy="0.1 divides by ten.")
+_VALUE = Range(minimum=-LARGEST, maximum=LARGEST)
 
 
 class _Endless(Schedule):
@@ -305,7 +305,8 @@ class MultiStep(_Endless):
 
     @cached_property
     def _values(self) -> tuple[float, ...]:
-        return tuple(accumulate(self.factors.values(), mul, initial=1.0))
+        factors = self.factors.values()
+        return tuple(accumulate(factors, lambda a, b: min(a * b, LARGEST), initial=1.0))
 
     def _at(self, t: Any, ops: Operations) -> Any:
         return ops.pick(self._values, ops.count_passed(tuple(self.factors), t))
@@ -341,7 +342,7 @@ class Exponential(_Endless):
     array([1.    , 0.7071, 0.5   , 0.3536, 0.25  ])
     """
 
-    factor: Annotated[Number, Range(above=0, maximum=1e300, remedy="0.99 decays by 1 % a step.")]
+    factor: Annotated[Number, Range(above=0, maximum=LARGEST, remedy="0.99 decays by 1 % a step.")]
     every: Period = 1
 
     def _at(self, t: Any, ops: Operations) -> Any:

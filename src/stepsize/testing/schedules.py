@@ -50,7 +50,7 @@ def _numbers(allowed: Range) -> st.SearchStrategy[Number]:
     return st.one_of(
         st.sampled_from([number for number in _TELLING if number in allowed]),
         st.integers(math.ceil(low), math.floor(high)).filter(allowed.__contains__),
-        st.floats(low, high, allow_subnormal=False).filter(allowed.__contains__),
+        st.decimals(str(low), str(high), places=4).map(float).filter(allowed.__contains__),
     )
 
 
@@ -68,9 +68,7 @@ def _hyperbola(t: Any) -> Any:
 # What a range alone cannot say: fields that are no numbers, and recipes, whose parts must fit.
 _SPECIAL: Mapping[str, st.SearchStrategy[Schedule]] = {
     "Function": st.builds(Function, st.just(_hyperbola), steps=st.none() | _LENGTHS),
-    "MultiStep": st.builds(
-        MultiStep, st.dictionaries(_PERIODS, _FACTORS, min_size=1, max_size=4)
-    ),
+    "MultiStep": st.builds(MultiStep, st.dictionaries(_PERIODS, _FACTORS, min_size=1, max_size=4)),
     "Table": st.builds(Table, st.lists(st.tuples(_LENGTHS, _VALUES), min_size=1, max_size=4)),
     "cyclic": st.builds(
         cyclic,
@@ -145,9 +143,7 @@ def _combined(parts: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]
         st.builds(Schedule.over, ending, _PERIODS),
         st.builds(Schedule.skip, parts, _LENGTHS),
         st.builds(Schedule.until, parts, _LENGTHS),
-        st.builds(
-            Schedule.repeat, ending, times=st.none() | st.integers(1, 5), shrink=_FACTORS
-        ),
+        st.builds(Schedule.repeat, ending, times=st.none() | st.integers(1, 5), shrink=_FACTORS),
         st.builds(
             Schedule.repeat,
             ending,

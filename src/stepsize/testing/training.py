@@ -76,7 +76,9 @@ def check_training(build: Callable[[], Training], steps: int = 7, factor: float 
         factor: The factor of the base rate to go at.
     """
     training = build()
-    assert isinstance(training, Training), "a training has groups, step, evaluate, snapshot, restore"
+    assert isinstance(training, Training), (
+        "a training has groups, step, evaluate, snapshot, restore"
+    )
     groups = training.groups
     assert groups, "a training has at least one group"
     factors = {"lr": [factor] * len(groups)}

@@ -1,51 +1,163 @@
-"""One quantity of one parameter group: reading it, and writing it where the optimizer looks."""
+"""Parameter groups: how one quantity of a group is named, read and written.
 
-from collections.abc import MutableMapping
-from typing import Any, TypeAlias
+This is the only place that writes a driven value into a group.
+"""
 
-import torch
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from numbers import Real
+from typing import Any, TypeAlias, cast
 
-from stepsize.errors import AttachmentError
+from torch import Tensor
 
-__all__ = ["Key", "attached_quantities", "read", "write"]
+from stepsize.errors import AttachmentError, InvalidType, InvalidValue
+
+__all__ = [
+    "Group",
+    "Key",
+    "Selector",
+    "describe_group",
+    "label",
+    "own_tensors",
+    "read",
+    "select",
+    "tensor_of",
+    "write",
+    "write_scaled",
+]
 
 Key: TypeAlias = str | tuple[str, int]
-"""A quantity: the group's key, or a key and a place in its tuple, such as ``("betas", 0)``."""
+"""A quantity of a group: ``"lr"``, or an entry of one that is a tuple: ``("betas", 0)``."""
 
-DRIVEN = "_stepsize_driven"
+Group: TypeAlias = MutableMapping[str, Any]
+
+Selector: TypeAlias = int | str | Callable[[Mapping[str, Any]], bool]
+"""Which groups: an index, a name (the group's ``"name"``), or a predicate on the group."""
 
 
-def read(group: MutableMapping[str, Any], key: Key) -> float:
-    """The quantity's value in ``group`` as a float."""
-    name, place = key if isinstance(key, tuple) else (key, None)
-    if name not in group:
-        numbers = sorted(k for k, v in group.items() if isinstance(v, int | float | tuple))
+def label(key: Key) -> str:
+    """The quantity's name in texts, states and ticks: ``"lr"``, ``"betas[0]"``."""
+    return key if isinstance(key, str) else f"{key[0]}[{key[1]}]"
+
+
+def read(group: Mapping[str, Any], key: Key) -> float:
+    """The quantity's value in this group. A tensor on a GPU is waited for.
+
+    Raises:
+        AttachmentError: The group has no such quantity, or it is no number that can be driven.
+    """
+    value = _entry(group, key)
+    if isinstance(value, Tensor):
+        if value.numel() == 1 and value.is_floating_point():
+            return float(value.item())
         raise AttachmentError(
-            f"The group has no quantity {name!r}. It has: {', '.join(numbers)}."
+            f"{_typed(key)}: only a number or a floating tensor of one element can be driven, but "
+            f"it is a tensor of {value.dtype} and shape {tuple(value.shape)}. "
+            "Convert it, for example to torch.tensor(0.1)."
         )
-    value = group[name] if place is None else group[name][place]
+    if isinstance(value, bool) or not isinstance(value, Real):
+        remedy = (
+            f"Name one of its entries: also={{({key!r}, 0): schedule}}."
+            if isinstance(value, tuple | list)
+            else "Drive another quantity."
+        )
+        raise AttachmentError(
+            f"{_typed(key)}: only a number can be driven, but it is {value!r}. {remedy}"
+        )
     return float(value)
 
 
-def write(group: MutableMapping[str, Any], key: Key, value: float) -> None:
-    """Set the quantity; a tensor is filled in place, so that captured graphs see the new value."""
-    name, place = key if isinstance(key, tuple) else (key, None)
-    if place is None:
-        current = group[name]
-        if isinstance(current, torch.Tensor):
-            with torch.no_grad():
-                current.fill_(value)
-        else:
-            group[name] = value
-        return
-    values = group[name]
-    if isinstance(values[place], torch.Tensor):
-        with torch.no_grad():
-            values[place].fill_(value)
+def write(group: Group, key: Key, value: float) -> None:
+    """Set the quantity in this group; a tensor in place, so that its identity stays."""
+    entry = group[key] if isinstance(key, str) else group[key[0]][key[1]]
+    if isinstance(entry, Tensor):
+        entry.fill_(value)
     else:
-        group[name] = tuple(value if i == place else each for i, each in enumerate(values))
+        _put(group, key, value)
 
 
-def attached_quantities(optimizer: Any) -> set[str]:
-    """The quantities of ``optimizer`` that an attachment or a ``Scheduler`` drives."""
-    return set(getattr(optimizer, DRIVEN, ()))
+def write_scaled(
+    groups: Sequence[Group], key: str, bases: Sequence[float], factor: float, scale: float
+) -> None:
+    """Set a plain number in many groups to ``(base * factor) * scale``: the loop that must be fast."""
+    for group, base in zip(groups, bases, strict=True):
+        group[key] = base * factor * scale
+
+
+def tensor_of(group: Mapping[str, Any], key: Key) -> Tensor | None:
+    """The tensor that holds the quantity, if one does."""
+    entry = _entry(group, key)
+    return entry if isinstance(entry, Tensor) else None
+
+
+def own_tensors(groups: Sequence[Group], key: Key, tensors: Sequence[Tensor | None]) -> None:
+    """Put ``tensors[i]`` into group i, where there is one.
+
+    A checkpoint replaces the tensors that captured graphs and compiled code refer to.
+    """
+    for group, tensor in zip(groups, tensors, strict=True):
+        if tensor is not None:
+            _put(group, key, tensor)
+
+
+def select(
+    call: str, selector: Selector, groups: Sequence[Mapping[str, Any]]
+) -> Sequence[int]:
+    """The indices of the groups that ``selector`` means.
+
+    Raises:
+        InvalidType: It is neither an index, nor a name, nor a predicate.
+        InvalidValue: There is no group of this index or name.
+    """
+    if isinstance(selector, bool) or not (isinstance(selector, int | str) or callable(selector)):
+        raise InvalidType(
+            f"{call}: a group is meant by its index, its name or a predicate, but got {selector!r}."
+        )
+    if not isinstance(selector, int | str):
+        return [index for index, group in enumerate(groups) if selector(group)]
+    if isinstance(selector, int):
+        found = [selector] if 0 <= selector < len(groups) else []
+    else:
+        found = [index for index, group in enumerate(groups) if group.get("name") == selector]
+    if not found:
+        known = ", ".join(describe_group(index, group) for index, group in enumerate(groups))
+        raise InvalidValue(
+            f"{call}: there is no group {selector!r}; there are: {known}. "
+            'A name is given as {"params": ..., "name": "head"}; a predicate may match later groups.'
+        )
+    return found
+
+
+def describe_group(index: int, group: Mapping[str, Any]) -> str:
+    """The group in a sentence: ``0``, or ``1 ('head')``."""
+    name = group.get("name")
+    return str(index) if name is None else f"{index} ({name!r})"
+
+
+def _typed(key: Key) -> str:
+    return f'group["{key}"]' if isinstance(key, str) else f'group["{key[0]}"][{key[1]}]'
+
+
+def _entry(group: Mapping[str, Any], key: Key) -> Any:
+    name, *index = (key,) if isinstance(key, str) else key
+    if name not in group or name == "params":
+        known = ", ".join(repr(each) for each in group if each != "params")
+        raise AttachmentError(
+            f"{_typed(key)}: there is no such quantity in this group; there are: {known}. "
+            "Check the spelling, and whether this optimizer has it."
+        )
+    value = group[name]
+    if not index:
+        return value
+    if not isinstance(value, tuple | list) or index[0] not in range(len(cast(Any, value))):
+        raise AttachmentError(f"{_typed(key)}: there is no such entry, {name!r} is {value!r}.")
+    return value[index[0]]
+
+
+def _put(group: Group, key: Key, value: Any) -> None:
+    if isinstance(key, str):
+        group[key] = value
+    else:
+        name, index = key
+        entries = list(group[name])
+        entries[index] = value
+        group[name] = type(group[name])(entries)
