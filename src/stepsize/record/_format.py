@@ -17,6 +17,7 @@ since 1970 (UTC); ``config`` and ``summary`` are JSON as Python writes it, so th
 
 import os
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -215,10 +216,24 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _prepare_to_write(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     # Survives the death of the process. NORMAL leaves out the disk sync per commit, so that after
     # a power failure the file is whole but may lack the last commits.
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """While another process does the same to a new file, SQLite refuses without any waiting."""
+    given_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > given_up:
+                raise
+            time.sleep(0.005)
 
 
 def _is_run_file(connection: sqlite3.Connection, call: str) -> bool:

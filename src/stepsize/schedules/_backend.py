@@ -105,6 +105,8 @@ class _Arrays:
         self.sqrt = xp.sqrt
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        if isinstance(condition, bool):  # the value of a constant is a number everywhere
+            return yes if condition else no
         if not (is_array_api_obj(yes) or is_array_api_obj(no)):
             yes = self.full(yes, condition)  # two numbers would give torch's default precision
         return self._xp.where(condition, yes, no)

@@ -104,7 +104,7 @@ def summarize(schedule: Schedule, steps: int, scale: float = 1.0) -> Summary:
     >>> from stepsize import Hold, Linear
     >>> summary = summarize(Hold(50) >> Linear(50), 100)
     >>> summary.end, summary.average, summary.floor_at
-    (0.0, 0.755, 100)
+    (0.0, 0.755, 100.0)
     >>> [(phase.name, phase.movement, phase.last) for phase in summary.phases]
     [('Hold', 'stays', 1.0), ('Linear', 'falls', 0.0)]
     """

@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from stepsize.errors import StateMismatch
-from stepsize.torch._groups import Group, Key, label, read, tensor_of, write
+from stepsize.errors import AttachmentError, StateMismatch
+from stepsize.torch._groups import Group, Key, copy_tensor, label, read, tensor_of
 
 __all__ = ["base_of", "drop_marks", "mark"]
 
@@ -20,39 +20,44 @@ _MARK = "stepsize"
 
 def mark(saved: Group, key: Key, base: float, defaults: Mapping[str, Any]) -> None:
     """Write the mark of one quantity into a group of an optimizer's state dictionary."""
-    marks = saved.setdefault(_MARK, {})
-    marks[label(key)] = {"base": base, "written": read(saved, key), **_default(defaults, key)}
+    made = {"base": base, "written": read(saved, key)}
+    default = _default(defaults, key)
+    if default is not None:
+        # A rate given as a tensor is the optimizer's default too, and is being driven in place.
+        shared = (tensor := tensor_of(saved, key)) is not None and tensor is tensor_of(defaults, key)
+        made["default"] = base if shared else default
+    saved.setdefault(_MARK, {})[label(key)] = made
+    copy_tensor(saved, key)  # the checkpoint must not follow the training that goes on
 
 
 def drop_marks(group: Group) -> None:
-    """Forget what the checkpoint said."""
+    """Forget what a checkpoint said."""
     group.pop(_MARK, None)
 
 
 def base_of(group: Group, index: int, key: Key, defaults: Mapping[str, Any]) -> float:
     """The base of the quantity in a group that is not driven yet."""
     value = read(group, key)
-    found = group.get(_MARK, {}).get(label(key))
+    found: Mapping[str, float] | None = group.get(_MARK, {}).get(label(key))
     if found is None or value != found["written"]:
         return value
-    base: float = found["base"]
-    # The group's own value in the code is lost when the optimizer is loaded before it is attached;
-    # the optimizer's default is not, and tells of a change where the group took its value from it.
-    now = _default(defaults, key)
-    if "default" not in found or not now or now["default"] == found["default"] != base:
+    # What the code gave this group is lost if the optimizer was loaded before it is attached. The
+    # optimizer's default is not: it shows a new base where the group had its base from there.
+    base, default = found["base"], _default(defaults, key)
+    if default is None or found.get("default") != base or default == base:
         return base
-    if now["default"] != found["default"] == base:
-        warnings.warn(
-            f"attach(...): the base of {label(key)} in group {index} was {base!r} when the "
-            f"optimizer was saved, and the optimizer is now built with {now['default']!r}, "
-            "which holds. To keep the saved one, set it in the group before attaching.",
-            StateMismatch,
-            stacklevel=2,
-        )
-        return now["default"]
-    return base
+    warnings.warn(
+        f"attach(...): {label(key)} of group {index} had the base {base!r} when the optimizer was "
+        f"saved, and the optimizer is now built with {default!r}, which holds. To keep the saved "
+        "base, set it in the group before attaching.",
+        StateMismatch,
+        stacklevel=2,
+    )
+    return default
 
 
-def _default(defaults: Mapping[str, Any], key: Key) -> dict[str, float]:
-    name = key if isinstance(key, str) else key[0]
-    return {"default": read(defaults, key)} if name in defaults else {}
+def _default(defaults: Mapping[str, Any], key: Key) -> float | None:
+    try:
+        return read(defaults, key)
+    except AttachmentError:
+        return None

@@ -1,0 +1,3 @@
+"""The command line: ``stepsize plot``, ``compare``, ``describe``, ...; one file per command."""
+
+from stepsize.cli.program import *

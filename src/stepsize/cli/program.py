@@ -1,0 +1,95 @@
+"""The program ``stepsize``: finds the command, and says what went wrong in one message.
+
+A command's file is imported when the command is called, so that nobody waits for what others need.
+To add one: write ``cli/<name>.py`` with a click command ``<name>``, and list it here.
+"""
+
+import errno
+import importlib
+import io
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import click
+
+from stepsize import __version__
+from stepsize.errors import StepsizeError
+
+__all__ = ["COMMANDS", "main", "program"]
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "plot": "Draw schedules in the terminal or into a picture.",
+    "compare": "Put schedules side by side: a table and their curves.",
+    "describe": "Say in words what a schedule does.",
+    "runs": "List the runs that a file holds, and draw them.",
+}
+
+_INTERRUPTED: Final = 130
+
+
+class _Refusal(click.ClickException):
+    exit_code = 2
+
+
+class _Program(click.Group):
+    """The commands by name, and one way for all errors to reach the user."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"stepsize.cli.{cmd_name}"), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            # Here and not at exit, where a reader that has gone could no longer be met quietly.
+            sys.stdout.flush()
+        except StepsizeError as error:
+            raise _Refusal(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            where = "" if error.filename is None else f"{error.filename}: "
+            raise _Refusal(f"{where}{error.strerror or error}.") from error
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(_INTERRUPTED)
+        return result
+
+
+@click.command(
+    cls=_Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="stepsize")
+def program() -> None:
+    """Design, see and compare learning rates.
+
+    \b
+    Examples:
+      stepsize plot "Warmup(500) >> Cosine(9500, end=0.1)"
+      stepsize plot "wsd(10000, warmup=500, cooldown=2000)" --base 3e-4 -o rate.png
+      stepsize compare "Cosine(1000)" "Linear(1000)" --base 3e-4
+      stepsize describe "cyclic(500)" --steps 5000
+      stepsize runs runs.db --plot runs.png
+
+    A schedule is an expression, or the path of a file that holds some, one per line.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line: the script ``stepsize``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character shows "?" instead of a traceback.
+            stream.reconfigure(errors="replace")
+    program.main(prog_name="stepsize")
+    raise AssertionError("click ends the process")
