@@ -16,7 +16,9 @@ print(time.perf_counter() - began)
 def seconds(module: str, before: str) -> float:
     code = CODE.format(module=module, before=before)
     command = [sys.executable, "-c", code]
-    each = [float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(11)]
+    each = [
+        float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(11)
+    ]
     return statistics.median(each)
 
 

@@ -6,9 +6,9 @@ import warnings
 import array_api_compat
 import numpy as np
 import torch
-from benchmarks.timing import medians
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
+from benchmarks.timing import medians
 from stepsize import Cosine, Hold, Warmup
 
 STEPS = 1_000_000
@@ -55,8 +55,18 @@ def rows() -> list[tuple[str, float, str, str]]:
         calls=20_000,
     )
     return [
-        ("a million positions of three parts / the same in NumPy", many["ours"] / many["numpy"], "×", "<= 3"),
-        ("a million positions, torch's SequentialLR / ours", 50 * many["torch"] / many["ours"], "×", ""),
+        (
+            "a million positions of three parts / the same in NumPy",
+            many["ours"] / many["numpy"],
+            "×",
+            "<= 3",
+        ),
+        (
+            "a million positions, torch's SequentialLR / ours",
+            50 * many["torch"] / many["ours"],
+            "×",
+            "",
+        ),
         ("a million positions", many["ours"] * 1e3, "ms", ""),
         ("one position of three parts", one["three parts"] * 1e6, "µs", ""),
         ("one position of a cosine", one["cosine"] * 1e6, "µs", ""),

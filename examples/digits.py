@@ -21,7 +21,9 @@ def training(seed: int = 0) -> TorchTraining:
     images, labels = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = (
         torch.as_tensor(part)
-        for part in train_test_split(images, labels, test_size=0.25, random_state=0, stratify=labels)
+        for part in train_test_split(
+            images, labels, test_size=0.25, random_state=0, stratify=labels
+        )
     )
 
     def as_images(pixels: torch.Tensor) -> torch.Tensor:

@@ -14,8 +14,8 @@ from stepsize.signals import *
 __version__ = "0.1.0"
 
 # Without this list, a star import would also take the rooms: ``torch`` would be ``stepsize.torch``.
-__all__: list[str] = []
+__all__ = ["__version__"]
 __all__ += errors.__all__
 __all__ += policy.__all__
-__all__ += schedules.__all__
+__all__ += schedules.__all__  # pyright: ignore[reportUnknownMemberType]  # a sum of lists
 __all__ += signals.__all__

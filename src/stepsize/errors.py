@@ -2,13 +2,13 @@
 
     StepsizeError
     ├── InvalidValue          (ValueError)    a number or a combination breaks a rule
-    │   ├── EndlessSchedule                   an operation needs an end that the schedule does not have
-    │   └── LimitExceeded                     an expression is larger than its text form may be
+    │   ├── EndlessSchedule                   the operation needs an end
+    │   └── LimitExceeded                     an expression is larger than its text may be
     ├── InvalidType           (TypeError)     the wrong kind of thing was given
     ├── TextError             (ValueError)    a text is no schedule; points at the place
     ├── UnregisteredFunction  (ValueError)    a user's function has no name to be saved under
     ├── AttachmentError       (RuntimeError)  an optimizer cannot be driven as asked
-    ├── CopyRefused           (TypeError)     the object is bound to a live optimizer and has no copy
+    ├── CopyRefused           (TypeError)     the object is bound to a live optimizer: no copy
     ├── StateError            (ValueError)    a saved state does not fit
     ├── TrainingError         (RuntimeError)  a training cannot be stepped, evaluated or restored
     ├── TrainingStopped       (RuntimeError)  a controller ended a training whose loop the user owns

@@ -37,8 +37,8 @@ class Controller(Protocol):
 
 # ------------------------------------------------------------------ acts by hand
 #
-# change() gives the schedule that holds from ``at`` on; before it, the value at ``at`` stands in, so
-# that an expression does not double with every act.
+# change() gives the schedule that holds from ``at`` on; before it, the value at ``at`` stands in,
+# so that an expression does not double with every act.
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class PolicyState:
 class Policy:
     """A schedule and the controllers that may act on it.
 
-    The value at a position is ``schedule(position) * scale``, where the schedule carries the changes
-    made by hand and the scale is the product of all Scale decisions.
+    The value at a position is ``schedule(position) * scale``, where the schedule carries the
+    changes made by hand and the scale is the product of all Scale decisions.
 
     Args:
         schedule: Multiples of the base rate; under ``Absolute(...)`` the rates themselves.
@@ -164,8 +164,8 @@ class Policy:
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule | Absolute):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidType(
-                f"Policy({self.schedule!r}): schedule must be a schedule or Absolute(schedule), but "
-                f"is a {type(self.schedule).__name__}. For a constant rate write Constant()."
+                f"Policy({self.schedule!r}): schedule must be a schedule or Absolute(schedule), "
+                f"but is a {type(self.schedule).__name__}. For a constant rate write Constant()."
             )
         for controller in self.controllers:
             if not (hasattr(controller, "init") and hasattr(controller, "observe")):
@@ -207,8 +207,8 @@ class Policy:
         decisions: list[Decision] = []
         memories: list[Any] = []
         for controller, memory in zip(self.controllers, state.memories, strict=True):
-            memory, decided = controller.observe(memory, observation)
-            memories.append(memory)
+            remembered, decided = controller.observe(memory, observation)
+            memories.append(remembered)
             decisions.extend(decided)
         scale = state.scale
         for decision in decisions:

@@ -27,9 +27,7 @@ _MOST_STEPS: Final = 2**53
 class _PictureType(click.ParamType):
     name = "file"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         return checked_picture_path(value)
 
 

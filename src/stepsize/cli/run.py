@@ -65,7 +65,9 @@ class _Rate(click.ParamType):
 
 @click.command("run")
 @click.argument("target", metavar="FILE.py[:NAME]")
-@click.option("--steps", type=click.IntRange(min=1), required=True, help="Optimizer steps to train.")
+@click.option(
+    "--steps", type=click.IntRange(min=1), required=True, help="Optimizer steps to train."
+)
 @click.option("--schedule", type=SPEC, help="A schedule, or a file with one. Default: the plan.")
 @click.option(
     "--rate",
@@ -74,7 +76,9 @@ class _Rate(click.ParamType):
     "the file (the default with it), or a number.",
 )
 @click.option("--name", help="What the recorded run is called. Default: the file's name.")
-@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Record into this file.")
+@click.option(
+    "--record", type=click.Path(dir_okay=False, path_type=Path), help="Record into this file."
+)
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw rate and loss.")
 def command(
     target: str,
@@ -100,8 +104,8 @@ def command(
         rate = "auto" if schedule is None else "keep"
     if isinstance(schedule, Absolute) and rate != "keep":
         raise InvalidValue(
-            f"--schedule {schedule!r} --rate {rate}: the values of an Absolute schedule are the rates "
-            "themselves, so there is no other rate to give or to find. Leave one of the two out."
+            f"--schedule {schedule!r} --rate {rate}: the values of an Absolute schedule are the "
+            "rates themselves, so there is no other rate to give or to find. Leave one of the two out."
         )
     training = load_training(target)
     base, found = _choose_rate(training, rate, console)
@@ -162,8 +166,8 @@ def _at_rate(training: Training, schedule: Schedule | Absolute, rate: float) -> 
     largest = max(group.base for group in training.groups)
     if largest <= 0:
         raise InvalidValue(
-            f"--rate {rate:g}: the groups' base rates are all 0, so no factor leads to this rate. Give "
-            "the optimizer in the file any lr above 0."
+            f"--rate {rate:g}: the groups' base rates are all 0, so no factor leads to this rate. "
+            "Give the optimizer in the file any lr above 0."
         )
     return schedule * (rate / largest)
 
@@ -220,14 +224,14 @@ def _summary(
         peak = max(range(len(history.rates)), key=history.rates.__getitem__)
         lines.append(
             f"The training loss went from {first:.4g} to {last:.4g} (mean of the last "
-            f"{min(_AVERAGED, len(history.losses))}); the rate peaked at {history.rates[peak]:.3g} at "
-            f"step {peak:,} and ended at {history.rates[-1]:.3g}."
+            f"{min(_AVERAGED, len(history.losses))}); the rate peaked at {history.rates[peak]:.3g} "
+            f"at step {peak:,} and ended at {history.rates[-1]:.3g}."
         )
         broken = next((i for i, each in enumerate(history.losses) if not math.isfinite(each)), None)
         if broken is not None:
             lines.append(
-                f"The loss was not finite from step {broken:,} on: the rate is too high, or the data "
-                "holds NaN. Try a tenth of the rate."
+                f"The loss was not finite from step {broken:,} on: the rate is too high, or the "
+                "data holds NaN. Try a tenth of the rate."
             )
     if outcome.skipped:
         lines.append(f"{outcome.skipped:,} updates were skipped by the gradient scaler.")

@@ -26,11 +26,13 @@ class Spec:
         name: What to call it: its name, or the text as typed.
         schedule: What is evaluated.
         absolute: Whether its values are rates and not multiples of the base rate.
+        named: Whether the user gave the name.
     """
 
     name: str
     schedule: Schedule
     absolute: bool
+    named: bool
 
     @property
     def text(self) -> str:
@@ -80,10 +82,9 @@ def flat(
 def _parsed(text: str) -> Spec:
     named = _NAMED.fullmatch(text)
     name, body = named.groups() if named else (" ".join(text.split()), text)
-    schedule = parse(body)
-    if isinstance(schedule, Absolute):
-        return Spec(name, schedule.schedule, absolute=True)
-    return Spec(name, schedule, absolute=False)
+    marked = parse(body)
+    absolute = isinstance(marked, Absolute)
+    return Spec(name, marked.schedule if absolute else marked, absolute, named is not None)
 
 
 def _exists(path: Path) -> bool:

@@ -28,8 +28,8 @@ def load_training(target: str) -> Training:
     if not hasattr(module, name):
         public = [each for each in vars(module) if not each.startswith("_")]
         raise TrainingError(
-            f"{path} defines no {name!r}. Define a function {name}() that returns a TorchTraining, or "
-            f"name another one: {path}:NAME. The file defines: {', '.join(public) or 'nothing'}."
+            f"{path} defines no {name!r}. Define a function {name}() that returns a TorchTraining, "
+            f"or name another one: {path}:NAME. The file defines: {', '.join(public) or 'nothing'}."
         )
     found = getattr(module, name)
     if callable(found) and not isinstance(found, Training):
@@ -58,8 +58,8 @@ def _split(target: str) -> tuple[Path, str]:
 def _run_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise TrainingError(
-            f"There is no file {str(path)!r}. Give a Python file that defines training(), for example "
-            "examples/digits.py."
+            f"There is no file {str(path)!r}. Give a Python file that defines training(), for "
+            "example examples/digits.py."
         )
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

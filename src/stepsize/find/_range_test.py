@@ -80,8 +80,8 @@ class RangeTest:
     def reason(self) -> str:
         """Why this one, and how wrong it may be."""
         return (
-            f"{self.rate:.3g}: a tenth of the rate where the loss was lowest, below where the curve "
-            f"turns. Such a suggestion is usually {self.suggestions[_RECOMMENDED].usually}. "
+            f"{self.rate:.3g}: a tenth of the rate where the loss was lowest, below where the "
+            f"curve turns. Such a suggestion is usually {self.suggestions[_RECOMMENDED].usually}. "
             "A range test brackets the rate; it does not choose it."
         )
 
@@ -100,7 +100,9 @@ class RangeTest:
         return plot_range_test(self.rates, self.losses, self.smoothed, marks, self.recommended)
 
     def __repr__(self) -> str:
-        lines = [f"range test: {len(self.rates)} rates, {self.rates[0]:.3g} to {self.rates[-1]:.3g}"]
+        lines = [
+            f"range test: {len(self.rates)} rates, {self.rates[0]:.3g} to {self.rates[-1]:.3g}"
+        ]
         lines[0] += f"; ended: {self.stopped}"
         for name, each in self.suggestions.items():
             mark = "  <- recommended" if name == _RECOMMENDED else ""
@@ -148,16 +150,16 @@ def range_test(
     >>> 0.05 < found.rate < 2
     True
 
-    Source: Smith 2017, "Cyclical Learning Rates" (arXiv 1506.01186), section 3.3; "valley" as fastai
-    reads it.
+    Source: Smith 2017, "Cyclical Learning Rates" (arXiv 1506.01186), section 3.3; "valley" as in
+    fastai.
     """
     _check(low, high, steps, smoothing, diverged)
     bases = [group.base for group in training.groups]
     largest = max(bases)
     if largest <= 0:
         raise TrainingError(
-            f"range_test(...): the groups' base rates are {bases}, and their ratios are kept, so one "
-            "must be above 0. Give the optimizer any lr above 0."
+            f"range_test(...): the groups' base rates are {bases}, and their ratios are kept, so "
+            "one must be above 0. Give the optimizer any lr above 0."
         )
     rates: list[float] = []
     losses: list[float] = []
@@ -245,15 +247,15 @@ def _read(
     finite = np.isfinite(losses)
     if finite.sum() < _FEWEST_POINTS:
         raise TrainingError(
-            f"range_test(...): only {int(finite.sum())} of {attempts} steps gave a finite loss, and "
-            f"{_FEWEST_POINTS} are needed. Lower low=, or check the data and the model for NaN."
+            f"range_test(...): only {int(finite.sum())} of {attempts} steps gave a finite loss, "
+            f"and {_FEWEST_POINTS} are needed. Lower low=, or check the data and the model for NaN."
         )
     x, y = np.log(rates[finite]), smoothed[finite]
     if np.ptp(losses[finite]) <= 1e-12 * np.max(np.abs(losses[finite])):
         raise TrainingError(
-            f"range_test(...): the loss did not move: it was {losses[finite][0]:g} at every rate up "
-            f"to {rates[-1]:g}. Check that the loss depends on the optimizer's parameters, or raise "
-            "high=."
+            f"range_test(...): the loss did not move: it was {losses[finite][0]:g} at every rate "
+            f"up to {rates[-1]:g}. Check that the loss depends on the optimizer's parameters, or "
+            "raise high=."
         )
     readings = {
         "minimum/10": (math.exp(x[np.argmin(y)]) / 10, "a tenth of the rate at the lowest loss"),

@@ -46,8 +46,8 @@ def default_plan(steps: int, beta2: float | None = None) -> Plan:
     """
     if steps < 1 or not (beta2 is None or 0 <= beta2 < 1):
         raise InvalidValue(
-            f"default_plan({steps!r}, beta2={beta2!r}): steps must be at least 1 and beta2 at least "
-            "0 and below 1. Leave beta2 out for optimizers without a second moment."
+            f"default_plan({steps!r}, beta2={beta2!r}): steps must be at least 1 and beta2 at "
+            "least 0 and below 1. Leave beta2 out for optimizers without a second moment."
         )
     longest = math.floor(_LONGEST_WARMUP * steps)
     if beta2 is None:
@@ -58,9 +58,9 @@ def default_plan(steps: int, beta2: float | None = None) -> Plan:
         warmup = min(wanted, longest)
         why = f"2 / (1 - β₂) with β₂ = {beta2:g}"
         if wanted > longest:
-            why = f"{why} would be {wanted}, but a warmup takes at most {_LONGEST_WARMUP:.0%} of the run"
+            why = f"{why} would be {wanted}, but {_LONGEST_WARMUP:.0%} of the run is the most"
     reason = (
-        f"warmup over {warmup} steps ({why}), then a straight line to zero: the shape with the best "
-        "worst case, and at a tuned rate within the best few on published runs"
+        f"warmup over {warmup} steps ({why}), then a straight line to zero: the shape with the "
+        "best worst case, and at a tuned rate within the best few on published runs"
     )
     return Plan(linear_to_zero(steps, warmup), reason)

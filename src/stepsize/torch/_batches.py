@@ -1,6 +1,6 @@
 """The training data as an endless stream whose position can be saved and found again."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,18 +33,19 @@ class Batches:
         source: What can be iterated once per epoch, or a function epoch -> iterable.
     """
 
-    def __init__(self, source: Iterable[Any] | Callable[[int], Iterable[Any]]) -> None:
+    def __init__(self, source: Any) -> None:
         if isinstance(source, Iterator):
             raise InvalidType(
                 f"TorchTraining(..., batches={source!r}): this can be iterated only once, so no "
-                "second epoch and no way back to an earlier batch exist. Give a DataLoader, a list, "
-                "or a function epoch -> iterable: batches=lambda epoch: make_batches()."
+                "second epoch and no way back to an earlier batch exist. Give a DataLoader, a "
+                "list, or a function epoch -> iterable: batches=lambda epoch: make_batches()."
             )
         if not isinstance(source, Iterable) and not callable(source):
             raise InvalidType(
                 f"TorchTraining(..., batches={source!r}): batches must be iterable, or a function "
                 "epoch -> iterable."
             )
+        self._of_epoch = source if callable(source) else None
         self._source = source
         self._iterator: Iterator[Any] | None = None
         self._position = Position(0, 0, None)
@@ -70,7 +71,7 @@ class Batches:
         return self._position
 
     def restore(self, position: Position) -> None:
-        """Go back, or on, to ``position``. Random states are left as winding forward leaves them."""
+        """Go to ``position``. Random states are left as winding forward leaves them."""
         self._iterator, self._position = None, position
         if position.drawn_from is not None:
             position.drawn_from.restore()
@@ -81,14 +82,14 @@ class Batches:
 
     def _begin(self, epoch: int) -> Iterator[Any]:
         drawn_from = RandomSnapshot.take(self.generators)
-        source = self._source
-        self._iterator = iter(source if isinstance(source, Iterable) else source(epoch))
+        source: Iterable[Any] = self._of_epoch(epoch) if self._of_epoch else self._source
+        self._iterator = iterator = iter(source)
         self._position = Position(epoch, 0, drawn_from)
-        return self._iterator
+        return iterator
 
 
 def _generators_of(source: object) -> Iterator[torch.Generator]:
-    """The random generators of a loader's own: its order is not drawn from the global one then."""
+    """The a loader's own random generators: its order then does not come from the global one."""
     found: dict[int, torch.Generator] = {}
     layers = [source]
     for layer in layers:

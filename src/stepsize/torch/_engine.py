@@ -1,45 +1,53 @@
-"""One optimizer that is driven: its position, and the hooks that follow its step.
+"""One optimizer that is driven: its position, and the hooks that follow its steps.
 
-    optimizer.step() ──> before_step   new groups are taken in
-                         (the update)
-                         after_step    foreign writes are noticed, the position advances,
-                                       the next values are written, the sinks get a tick
+    optimizer.step() ── before_step   groups added since are taken in
+                     ── the update
+                     ── after_step    foreign writes are noticed, the position advances, the next
+                                      values are written, the sinks get a tick
 
-The optimizer holds the engine through these hooks, and the engine the optimizer only weakly: the
-engine lives as long as the optimizer, and neither needs the garbage collector to go.
+The optimizer holds the engine through its hooks; the engine holds the optimizer only weakly. So the
+engine lives as long as the optimizer, and both go without the garbage collector.
 """
 
 import warnings
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from weakref import ref
 
 import torch
-from torch import Tensor
 
 from stepsize.errors import AttachmentError, ForeignWrite, InvalidValue
 from stepsize.policy import Policy, PolicyState
 from stepsize.signals import Sink, Tick
+from stepsize.torch._claims import claim, refuse_claimed, release
 from stepsize.torch._groups import (
     Group,
     Key,
     Selector,
+    copy_tensor,
     describe_group,
     label,
-    put_tensor,
     read,
     tensor_of,
-    write,
-    write_scaled,
 )
-from stepsize.torch._marks import base_of, drop_marks, mark
+from stepsize.torch._marks import base_of, drop_mark, mark
+from stepsize.torch._track import Slot, Track
 
-__all__ = ["Engine", "Rule", "Slot", "Track"]
+__all__ = ["Clock", "Engine", "OptimizerLike", "Rule", "TrackId"]
 
-LOOK = 16
-"""How many groups are looked at for a foreign write at each step."""
+Clock: TypeAlias = Callable[[], float]
+"""Reads how much was consumed so far, in any unit: tokens, samples, epochs."""
+
+
+class OptimizerLike(Protocol):
+    """Anything with parameter groups."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups, each with its rate under ``"lr"``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Rule:
         policy: What they follow.
         everything: All groups do, also those added later.
         indices: These do.
-        later: Names and predicates that groups added later may match.
+        later: Names and predicates, which groups added later may match too.
     """
 
     policy: Policy
@@ -64,149 +72,347 @@ class Rule:
             self.everything
             or index in self.indices
             or any(
-                selector(group) if callable(selector) else group.get("name") == selector
-                for selector in self.later
+                each(group) if callable(each) else group.get("name") == each for each in self.later
             )
         )
 
 
-@dataclass
-class Slot:
-    """One driven quantity of one group.
+class TrackId(NamedTuple):
+    """What tells the tracks of an optimizer apart."""
+
+    key: Key
+    rule: int
+    start: float
+
+
+class Engine:
+    """Drives quantities of one optimizer's groups.
 
     Args:
-        index: The group.
-        rule: Which of the quantity's rules it follows.
-        given: Its base: the group's value when it was taken in.
-        tensor: What holds the value, if a tensor does; written in place.
-        by_hand: The base that the user set during the run.
+        optimizer: The optimizer; only a weak reference is kept.
+        rules: For each quantity the policies and their groups.
+        clock: Reads the position after each executed step; None counts the steps.
+        sinks: Get a tick after each executed step.
+        name: Tells this optimizer from others of the same attachment.
+
+    Raises:
+        AttachmentError: A quantity does not exist or is driven already; no multiple can change it.
     """
 
-    index: int
-    rule: int
-    given: float
-    tensor: Tensor | None
-    by_hand: float | None = None
-    version: int = 0
+    def __init__(
+        self,
+        optimizer: OptimizerLike,
+        rules: Mapping[Key, Sequence[Rule]],
+        clock: Clock | None,
+        sinks: Sequence[Sink],
+        name: str = "",
+    ) -> None:
+        self._optimizer = ref(optimizer)
+        self.kind = type(optimizer).__name__
+        self.rules = rules
+        self.name = name
+        self.sinks = tuple(sinks)
+        self._clock = clock
+        self.position: float = 0
+        self.starts: dict[int, float] = {}
+        self.by_hand: dict[Key, dict[int, float]] = {key: {} for key in rules}
+        self.waiting: dict[TrackId, PolicyState] = {}
+        self.slots: dict[Key, list[Slot]] = {key: [] for key in rules}
+        self.tracks: list[Track] = []
+        self._count = 0
+        self._last_step: tuple[list[Track], int] | None = None
+        self._warned: set[str] = set()
+        self._hooks: list[Any] = []
+        self._detached = False
+        if clock is not None:
+            self.position = self._read_clock(clock)
+        self._take_in(optimizer)
+
+    # ---------------------------------------------------------------- beginning and end
+
+    def connect(self) -> None:
+        """Write the first values, and follow the optimizer's steps if it has hooks."""
+        optimizer: Any = self.optimizer
+        if hasattr(optimizer, "register_step_post_hook"):
+            self._hooks = [
+                optimizer.register_step_pre_hook(self.before_step),
+                optimizer.register_step_post_hook(self.after_step),
+                optimizer.register_state_dict_post_hook(self._after_save),
+                optimizer.register_load_state_dict_post_hook(self._after_load),
+            ]
+        claim(optimizer, self)
+        self._write_over()
 
     @property
-    def base(self) -> float:
-        """What the policy's values are multiples of."""
-        return self.given if self.by_hand is None else self.by_hand
+    def hooked(self) -> bool:
+        """Whether the optimizer's own steps are followed."""
+        return bool(self._hooks)
 
-    def stored(self, value: float) -> float:
-        """``value`` as the group holds it: rounded, if a tensor of lower precision does."""
-        return value if self.tensor is None else float(torch.tensor(value, dtype=self.tensor.dtype))
+    @property
+    def optimizer(self) -> OptimizerLike:
+        """The optimizer.
 
-
-class Track:
-    """One quantity of the groups that share a policy and a clock."""
-
-    def __init__(self, key: Key, rule: int, policy: Policy, start: float) -> None:
-        self.key = key
-        self.rule = rule
-        self.policy = policy
-        self.start = start
-        self.state = policy.init()
-        self.slots: tuple[Slot, ...] = ()
-        self.warned = False
-        self._factor = 0.0
-        self._next_look = 0
-
-    def arrange(self, slots: Sequence[Slot], groups: int) -> None:
-        """Take these slots, of an optimizer with so many groups."""
-        self.slots = tuple(slots)
-        self._indices = None if len(slots) == groups else tuple(slot.index for slot in slots)
-        # Numbers under a plain name take the fast loop; tensors and entries of tuples do not.
-        self._plain_key = (
-            self.key
-            if isinstance(self.key, str) and all(slot.tensor is None for slot in slots)
-            else None
-        )
-        self._next_look = 0
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Take over the bases and what the state says."""
-        absolute = self.policy.absolute
-        self._bases = tuple(1.0 if absolute else slot.base for slot in self.slots)
-        self._schedule = self.policy.current_schedule(self.state)
-        self._scale = self.state.scale
-
-    def change(self, state: PolicyState) -> None:
-        """Go on with another state."""
-        self.state = state
-        self.refresh()
-
-    def step(self, groups: Sequence[Group], position: float) -> Mapping[int, float] | None:
-        """Note what the step used, and write the values of the next position.
-
-        Returns:
-            The foreign values that were found, by index into ``slots``.
+        Raises:
+            AttachmentError: It does not live any more.
         """
-        found = self.look(groups)
-        self._used = self.slots, self._bases, self._factor, self._scale, found
-        self.write(groups, position)
-        return found
+        optimizer = self._optimizer()
+        if optimizer is None or self._detached:
+            what = "was detached" if self._detached else "does not exist any more"
+            raise AttachmentError(
+                f"rate: the {self.kind} that it drove {what}. Attach to the optimizer in use."
+            )
+        return optimizer
 
-    def look(self, groups: Sequence[Group]) -> Mapping[int, float] | None:
-        """Foreign values in the next few groups, by index into ``slots``."""
-        key, slots = self._plain_key, self.slots
-        if key is None:
-            return self._look_closely(groups) or None
-        found: dict[int, float] | None = None
-        bases, factor, scale, indices = self._bases, self._factor, self._scale, self._indices
-        first = self._next_look
-        last = first + LOOK
-        if last >= len(bases):
-            last = len(bases)
-            self._next_look = 0
-        else:
-            self._next_look = last
-        for at in range(first, last):
-            value = groups[at if indices is None else indices[at]][key]
-            if value != bases[at] * factor * scale:
-                found = {**(found or {}), at: float(value)}
-        return found
-
-    def _look_closely(self, groups: Sequence[Group]) -> Mapping[int, float]:
-        found: dict[int, float] = {}
-        for at, (slot, value) in enumerate(zip(self.slots, self._values(), strict=True)):
-            group, tensor = groups[slot.index], slot.tensor
-            if tensor is None:
-                foreign = read(group, self.key) != value
-            else:
-                # Comparing the value would wait for the GPU; the version counts writes.
-                foreign = (
-                    tensor_of(group, self.key) is not tensor or tensor._version != slot.version  # noqa: SLF001
-                )
-            if foreign:
-                found[at] = read(group, self.key)
-        return found
-
-    def _values(self) -> Iterator[float]:
-        return (base * self._factor * self._scale for base in self._bases)
-
-    def write(self, groups: Sequence[Group], position: float) -> None:
-        """Write the values of ``position``."""
-        self._factor = self._schedule(position - self.start)
-        indices = self._indices
-        if self._plain_key is not None:
-            driven = groups if indices is None else [groups[index] for index in indices]
-            write_scaled(driven, self._plain_key, self._bases, self._factor, self._scale)
+    def detach(self, leave: Literal["base", "rate"]) -> None:
+        """Stop driving; write the bases, or leave the last rates."""
+        optimizer = self._optimizer()
+        if optimizer is None or self._detached:
             return
-        for slot, value in zip(self.slots, self._values(), strict=True):
-            if slot.tensor is not None:
-                put_tensor(groups[slot.index], self.key, slot.tensor)
-            write(groups[slot.index], self.key, value)
-            if slot.tensor is not None:
-                slot.version = slot.tensor._version
+        self._detached = True
+        for hook in self._hooks:
+            hook.remove()
+        release(optimizer, self)
+        if leave == "base":
+            for key, slots in self.slots.items():
+                for slot in slots:
+                    slot.put(optimizer.param_groups[slot.index], key, slot.base)
 
-    def used(self) -> Iterator[tuple[Slot, float]]:
-        """The values that the last executed step used."""
-        slots, bases, factor, scale, found = self._used
-        for at, (slot, base) in enumerate(zip(slots, bases, strict=True)):
-            if found is not None and at in found:
-                yield slot, found[at]
-            else:
-                yield slot, slot.stored(base * factor * scale)
+    def driven(self) -> Mapping[str, Collection[int]]:
+        """The groups in which each quantity is driven."""
+        return {label(key): [slot.index for slot in slots] for key, slots in self.slots.items()}
+
+    def __str__(self) -> str:
+        return f"an attachment at position {self.position:g}"
+
+    # ---------------------------------------------------------------- groups
+
+    def up_to_date(self) -> Sequence[Group]:
+        """The optimizer's groups, those added since the last step taken in."""
+        optimizer = self.optimizer
+        if len(optimizer.param_groups) != self._count:
+            self._take_in(optimizer)
+            self._write_over()
+        return optimizer.param_groups
+
+    def _take_in(self, optimizer: OptimizerLike) -> None:
+        groups = optimizer.param_groups
+        if len(groups) < self._count:
+            raise AttachmentError(
+                f"{self.kind}.step(): groups may be added while stepsize drives an optimizer, but "
+                f"there were {self._count} and now there are {len(groups)}: which is which is "
+                "unknown. Detach before removing groups, and attach again."
+            )
+        defaults: Mapping[str, Any] = getattr(optimizer, "defaults", {})
+        new: dict[Key, list[Slot]] = {key: [] for key in self.rules}
+        for index in range(self._count, len(groups)):
+            for key, rules in self.rules.items():
+                following = [n for n, rule in enumerate(rules) if rule.matches(index, groups[index])]
+                if len(following) > 1:
+                    raise AttachmentError(
+                        f"attach(..., {label(key)}={{...}}): a group follows one schedule, but "
+                        f"group {describe_group(index, groups[index])} is meant by several keys. "
+                        "Make the predicates exclude each other."
+                    )
+                for rule in following:
+                    slot = self._slot(groups[index], index, key, rule, defaults, new[key])
+                    new[key].append(slot)
+        wanted = {label(key): [slot.index for slot in slots] for key, slots in new.items()}
+        refuse_claimed("attach(...)", optimizer, wanted, by=self)
+        for key, slots in new.items():
+            self.slots[key].extend(slots)
+        self._count = len(groups)
+        names = [group.get("name") for group in groups]
+        self._names = [
+            str(index if name is None or names.count(name) > 1 else name)
+            for index, name in enumerate(names)
+        ]
+        self.arrange()
+
+    def _slot(
+        self,
+        group: Group,
+        index: int,
+        key: Key,
+        rule: int,
+        defaults: Mapping[str, Any],
+        new: Sequence[Slot],
+    ) -> Slot:
+        base = base_of(group, index, key, defaults)
+        tensor = tensor_of(group, key)
+        if tensor is not None:
+            # Groups built from one tensor share it, as does the optimizer's default, from which
+            # groups added later take theirs: each gets its own, with the base of the first.
+            for other in (*self.slots[key], *new):
+                if other.tensor is tensor:
+                    base = other.given
+                    copy_tensor(group, key)
+                    tensor = tensor_of(group, key)
+                    break
+        return Slot(index, rule, base, base, tensor)
+
+    def arrange(self) -> None:
+        """Sort the slots into tracks: by quantity, rule and clock."""
+        members: dict[TrackId, list[Slot]] = {}
+        for key, slots in self.slots.items():
+            for slot in slots:
+                slot.base = self.by_hand[key].get(slot.index, slot.given)
+                track = TrackId(key, slot.rule, self.starts.get(slot.index, 0))
+                members.setdefault(track, []).append(slot)
+        present = {TrackId(track.key, track.rule, track.start): track for track in self.tracks}
+        self.tracks = []
+        for identity, slots in members.items():
+            track = present.get(identity) or self._new_track(identity)
+            track.arrange(slots, self._count)
+            self.tracks.append(track)
+
+    def states(self) -> Mapping[TrackId, PolicyState]:
+        """The progress of every track, and of those that wait for their groups."""
+        present = {TrackId(each.key, each.rule, each.start): each.state for each in self.tracks}
+        return {**self.waiting, **present}
+
+    def _new_track(self, identity: TrackId) -> Track:
+        policy = self.rules[identity.key][identity.rule].policy
+        state = self.waiting.pop(identity, None) or policy.init()
+        return Track(identity.key, identity.rule, policy, identity.start, state)
+
+    def restore(
+        self,
+        position: float,
+        starts: Mapping[int, float],
+        by_hand: Mapping[Key, Mapping[int, float]],
+        states: Mapping[TrackId, PolicyState],
+    ) -> None:
+        """Go on from saved progress; what belongs to groups that come later waits for them."""
+        self.up_to_date()
+        self.position = position
+        self.starts = dict(starts)
+        self.by_hand = {key: dict(by_hand.get(key, {})) for key in self.rules}
+        self.waiting = dict(states)
+        self.tracks = []
+        self._last_step = None
+        self.arrange()
+        self.write()
+
+    def write(self) -> None:
+        """Write the values of the present position."""
+        groups = self.optimizer.param_groups
+        for track in self.tracks:
+            track.write(groups, self.position)
+
+    def _write_over(self) -> None:
+        """Write the values into groups that somebody else has made or replaced."""
+        groups = self.optimizer.param_groups
+        for key, slots in self.slots.items():
+            for slot in slots:
+                drop_mark(groups[slot.index], key)
+        self.write()
+
+    # ---------------------------------------------------------------- hooks
+
+    def before_step(self, optimizer: OptimizerLike, args: Any, kwargs: Any) -> None:
+        """Let groups that were added since the last step begin at their scheduled value."""
+        if len(optimizer.param_groups) != self._count:
+            self._take_in(optimizer)
+            self._write_over()
+
+    def after_step(self, optimizer: OptimizerLike, args: Any, kwargs: Any) -> None:
+        """Advance, if the update ran."""
+        # A GradScaler sets this on fused optimizers, whose kernel skips the update by itself.
+        found_inf = getattr(optimizer, "found_inf", None)
+        if found_inf is not None and found_inf.item():
+            return
+        used, clock = self.position, self._clock
+        position = self.position = used + 1 if clock is None else self._read_clock(clock)
+        groups = optimizer.param_groups
+        foreign = None
+        for track in self.tracks:
+            found = track.step(groups, position)
+            if found is not None:
+                foreign = track.key, found
+        self._last_step = self.tracks, self._count
+        if self.sinks:
+            self._tell(used)
+        if foreign is not None:
+            self._warn_of_foreign_write(*foreign)
+
+    def _after_save(self, optimizer: Any, state: dict[str, Any]) -> None:
+        self.up_to_date()
+        for key, slots in self.slots.items():
+            for slot in slots:
+                mark(state["param_groups"][slot.index], key, slot.given, optimizer.defaults)
+
+    def _after_load(self, optimizer: OptimizerLike) -> None:
+        self.up_to_date()
+        self._write_over()
+
+    def _read_clock(self, clock: Clock) -> float:
+        reading = clock()
+        position = reading if isinstance(reading, int) else float(reading)
+        if not isfinite(position) or position < self.position:
+            raise InvalidValue(
+                f"attach(..., clock={clock!r}): the clock must never go back, but it shows "
+                f"{reading!r} after {self.position!r}. After loading a checkpoint restore the "
+                "counter that it reads, too."
+            )
+        return position
+
+    # ---------------------------------------------------------------- telling
+
+    def look(self) -> None:
+        """Notice foreign writes before something is written over them."""
+        groups = self.up_to_date()
+        for track in self.tracks:
+            found = track.look(groups)
+            if found is not None:
+                self._warn_of_foreign_write(track.key, found)
+
+    def _warn_of_foreign_write(self, key: Key, found: Mapping[int, float]) -> None:
+        quantity = label(key)
+        if quantity in self._warned:
+            return
+        self._warned.add(quantity)
+        optimizer = self.optimizer
+        index, value = next(iter(found.items()))
+        wrapped = hasattr(getattr(optimizer, "step", None), "_wrapped_by_lr_sched")
+        who = "probably the torch scheduler that was built on it" if wrapped else "not stepsize"
+        warnings.warn(
+            f"{quantity} of group {describe_group(index, optimizer.param_groups[index])} of "
+            f"{self.kind} was set to {value!r} by somebody else ({who}) before position "
+            f"{self.position:g}. stepsize writes its own value again at every step. To change the "
+            "rate use rate.scale(factor) or rate.set_base(value); to set it by hand from now on, "
+            "rate.detach(). This is said once.",
+            ForeignWrite,
+            stacklevel=4,
+        )
+
+    def _tell(self, position: float) -> None:
+        quantities = {
+            name: value for key in self.rules for name, value in self._named_values(key)
+        }
+        tick = Tick(position, quantities)
+        for sink in self.sinks:
+            sink(tick)
+
+    def _named_values(self, key: Key) -> Iterator[tuple[str, float]]:
+        tracks = [track for track in self.tracks if track.key == key]
+        if len(tracks) == 1 and not self.name and tracks[0].shares_one_value():
+            yield label(key), next(tracks[0].used())[1]
+            return
+        for track in tracks:
+            for index, value in track.used():
+                yield f"{label(key)}/{self.name}{self._names[index]}", value
+
+    # ---------------------------------------------------------------- values
+
+    def current(self, key: Key) -> list[float] | None:
+        """What the last executed step used, by group; None before it."""
+        if self._last_step is None:
+            return None
+        tracks, count = self._last_step
+        used = {i: value for track in tracks if track.key == key for i, value in track.used()}
+        groups = self.up_to_date()
+        return [used[i] if i in used else read(groups[i], key) for i in range(count)]
+
+    def next(self, key: Key) -> list[float]:
+        """What the next step will use, by group."""
+        return [read(group, key) for group in self.up_to_date()]

@@ -15,9 +15,10 @@ __all__ = [
     "Group",
     "Key",
     "Selector",
+    "copy_tensor",
     "describe_group",
     "label",
-    "own_tensors",
+    "put_tensor",
     "read",
     "select",
     "tensor_of",
@@ -89,14 +90,20 @@ def tensor_of(group: Mapping[str, Any], key: Key) -> Tensor | None:
     return entry if isinstance(entry, Tensor) else None
 
 
-def own_tensors(groups: Sequence[Group], key: Key, tensors: Sequence[Tensor | None]) -> None:
-    """Put ``tensors[i]`` into group i, where there is one.
+def put_tensor(group: Group, key: Key, tensor: Tensor) -> None:
+    """Let the group hold this tensor again.
 
-    A checkpoint replaces the tensors that captured graphs and compiled code refer to.
+    A loaded checkpoint replaces the tensor that captured graphs and compiled code refer to.
     """
-    for group, tensor in zip(groups, tensors, strict=True):
-        if tensor is not None:
-            _put(group, key, tensor)
+    if _entry(group, key) is not tensor:
+        _put(group, key, tensor)
+
+
+def copy_tensor(group: Group, key: Key) -> None:
+    """Give the group a tensor of its own, where a tensor holds the quantity."""
+    tensor = tensor_of(group, key)
+    if tensor is not None:
+        _put(group, key, tensor.clone())
 
 
 def select(

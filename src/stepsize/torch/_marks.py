@@ -13,7 +13,7 @@ from typing import Any
 from stepsize.errors import AttachmentError, StateMismatch
 from stepsize.torch._groups import Group, Key, copy_tensor, label, read, tensor_of
 
-__all__ = ["base_of", "drop_marks", "mark"]
+__all__ = ["base_of", "drop_mark", "mark"]
 
 _MARK = "stepsize"
 
@@ -30,9 +30,12 @@ def mark(saved: Group, key: Key, base: float, defaults: Mapping[str, Any]) -> No
     copy_tensor(saved, key)  # the checkpoint must not follow the training that goes on
 
 
-def drop_marks(group: Group) -> None:
-    """Forget what a checkpoint said."""
-    group.pop(_MARK, None)
+def drop_mark(group: Group, key: Key) -> None:
+    """Forget what a checkpoint said about one quantity."""
+    marks = group.get(_MARK, {})
+    marks.pop(label(key), None)
+    if not marks:
+        group.pop(_MARK, None)
 
 
 def base_of(group: Group, index: int, key: Key, defaults: Mapping[str, Any]) -> float:

@@ -7,9 +7,9 @@ that whoever holds a tensor (a captured graph, a view, the user) still holds the
 
 import copy
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ def _copied(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.detach().clone()
     if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
+        return {key: _copied(each) for key, each in cast(dict[Any, Any], value).items()}
     if type(value) in (list, tuple):
         return type(value)(_copied(each) for each in value)
     return copy.deepcopy(value)
@@ -65,8 +65,8 @@ class ModelSnapshot:
             {name: _copied(each) for name, each in parameters.items()},
             {name: _copied(each.grad) for name, each in parameters.items()},
             {name: each.requires_grad for name, each in parameters.items()},
-            {name: _copied(dict(m._buffers)) for name, m in model.named_modules()},
-            {name: module.training for name, module in model.named_modules()},
+            {name: _copied(_buffers_of(module)) for name, module in _modules_of(model)},
+            {name: module.training for name, module in _modules_of(model)},
         )
 
     def restore(self) -> None:
@@ -82,10 +82,20 @@ class ModelSnapshot:
                 parameter.copy_(self.parameters[name])
             parameter.requires_grad_(self.trainable[name])
             parameter.grad = _put_back(parameter.grad, self.gradients[name])
-        for name, module in self.model.named_modules():
+        for name, module in _modules_of(self.model):
+            buffers = _buffers_of(module)
             for key, saved in self.buffers[name].items():
-                module._buffers[key] = _put_back(module._buffers.get(key), saved)
+                buffers[key] = _put_back(buffers.get(key), saved)
             module.training = self.modes[name]
+
+
+def _modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    return cast(Iterator[tuple[str, nn.Module]], model.named_modules())
+
+
+def _buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
+    # The only place that also holds buffers which are None.
+    return module._buffers  # pyright: ignore[reportPrivateUsage]
 
 
 @dataclass(frozen=True)
@@ -111,8 +121,8 @@ class OptimizerSnapshot:
         optimizer = self.optimizer
         if len(optimizer.param_groups) != len(self.groups):
             raise TrainingError(
-                f"restore(snapshot): the optimizer has {len(optimizer.param_groups)} groups, but the "
-                f"snapshot {len(self.groups)}. Add groups before a snapshot is taken."
+                f"restore(snapshot): the optimizer has {len(optimizer.param_groups)} groups, but "
+                f"the snapshot {len(self.groups)}. Add groups before a snapshot is taken."
             )
         for parameter in list(optimizer.state):
             if parameter not in self.state:
@@ -131,7 +141,7 @@ class OptimizerSnapshot:
 
 @dataclass(frozen=True)
 class RandomSnapshot:
-    """The random states of Python, NumPy, torch on every device, and a loader's own generators."""
+    """The random states of Python, NumPy, torch on every device, and a loader's own."""
 
     python: Any
     numpy: Any

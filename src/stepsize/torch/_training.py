@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from stepsize.errors import InvalidType, InvalidValue, TrainingError
 from stepsize.signals import Observation
 from stepsize.torch._batches import Batches
-from stepsize.torch._groups import attached_quantities, read, write
+from stepsize.torch._claims import attached_quantities
+from stepsize.torch._groups import read, write
 from stepsize.torch._snapshot import ModelSnapshot, OptimizerSnapshot, RandomSnapshot
 from stepsize.training import Factors, Group
 
@@ -41,7 +42,7 @@ class TorchTraining:
         amp: "bfloat16" or "float16" for autocast; float16 also scales the loss.
 
     Raises:
-        InvalidType: ``batches`` can be iterated only once; or another argument is of the wrong kind.
+        InvalidType: ``batches`` can be iterated only once, or ``loss`` cannot be called.
         InvalidValue: A number is out of range, or the optimizer has no groups.
         TrainingError: The optimizer is driven by an attachment already.
 
@@ -120,7 +121,8 @@ class TorchTraining:
 
         if isinstance(self.optimizer, torch.optim.LBFGS):
             first: list[float] = []
-            self.optimizer.step(lambda: first.append(closure()) or first[-1])
+            lbfgs: Any = self.optimizer
+            lbfgs.step(lambda: first.append(closure()) or first[-1])
             return Observation({"loss": first[0]})
         closure()
         return Observation(metrics, stepped=self._update())
@@ -133,11 +135,12 @@ class TorchTraining:
                 loss = self._loss(self.model, batch)
             if not isinstance(loss, Tensor) or loss.numel() != 1:  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TrainingError(
-                    "TorchTraining(..., loss=...): loss(model, batch) must return a tensor with one "
-                    f"number, but returned {type(loss).__name__} of shape "
+                    "TorchTraining(..., loss=...): loss(model, batch) must return a tensor with "
+                    f"one number, but returned {type(loss).__name__} of shape "
                     f"{tuple(getattr(loss, 'shape', ()))}. Average it over the batch."
                 )
-            self._scaler.scale(loss / len(batches)).backward()
+            scaled: Any = self._scaler.scale(loss / len(batches))
+            scaled.backward()
             total += loss.item() / len(batches)
         metrics = {"loss": total}
         if self._clip is not None:
@@ -153,7 +156,7 @@ class TorchTraining:
         # The scaler tells of a skipped step only by lowering its scale.
         return self._scaler.get_scale() >= scale
 
-    def _autocast(self) -> AbstractContextManager[None]:
+    def _autocast(self) -> AbstractContextManager[Any]:
         if self._dtype is None:
             return nullcontext()
         return torch.autocast(self._device.type, self._dtype)
@@ -161,7 +164,7 @@ class TorchTraining:
     # ---------------------------------------------------------------- evaluation
 
     def evaluate(self) -> Mapping[str, float]:
-        """Measure the model in evaluation mode; modes and random states are as before afterwards."""
+        """Measure the model in evaluation mode; modes and random states are kept."""
         if self._evaluate is None:
             return {}
         modes = [(module, module.training) for module in self.model.modules()]
@@ -184,7 +187,7 @@ class TorchTraining:
     # ---------------------------------------------------------------- there and back
 
     def snapshot(self) -> Any:
-        """Parameters, buffers, gradients, modes, optimizer, scaler, random states, data position."""
+        """Parameters, buffers, gradients, modes, optimizer, scaler, random states, position."""
         return (
             ModelSnapshot.take(self.model),
             OptimizerSnapshot.take(self.optimizer),
@@ -221,9 +224,7 @@ class TorchTraining:
             )
 
 
-def _check_arguments(
-    optimizer: Any, loss: Any, accumulate: Any, clip: Any, amp: Any
-) -> None:
+def _check_arguments(optimizer: Any, loss: Any, accumulate: Any, clip: Any, amp: Any) -> None:
     if not getattr(optimizer, "param_groups", None):
         raise InvalidValue(
             f"TorchTraining(..., optimizer={optimizer!r}): the optimizer must have at least one "
@@ -231,7 +232,7 @@ def _check_arguments(
         )
     if not callable(loss):
         raise InvalidType(
-            f"TorchTraining(..., loss={loss!r}): loss must be a function loss(model, batch) -> tensor."
+            f"TorchTraining(..., loss={loss!r}): write a function loss(model, batch) -> tensor."
         )
     if not isinstance(accumulate, int) or isinstance(accumulate, bool) or accumulate < 1:
         raise InvalidValue(
@@ -240,8 +241,8 @@ def _check_arguments(
         )
     if clip is not None and not clip > 0:
         raise InvalidValue(
-            f"TorchTraining(..., clip={clip!r}): the largest gradient norm must be above 0. Leave it "
-            "out to clip nothing."
+            f"TorchTraining(..., clip={clip!r}): the largest gradient norm must be above 0. Leave "
+            "it out to clip nothing."
         )
     if amp is not None and amp not in _AMP:
         raise InvalidValue(
@@ -268,9 +269,10 @@ def _moved(batch: Any, device: torch.device) -> Any:
     if isinstance(batch, Tensor):
         return batch.to(device, non_blocking=True)
     if isinstance(batch, Mapping):
-        return {key: _moved(value, device) for key, value in batch.items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(_moved(value, device) for value in batch))
+        named = cast(Mapping[Any, Any], batch)
+        return {key: _moved(value, device) for key, value in named.items()}
     if isinstance(batch, list | tuple):
-        return type(batch)(_moved(value, device) for value in batch)
+        parts = [_moved(value, device) for value in cast(Sequence[Any], batch)]
+        make: Any = type(cast(Sequence[Any], batch))
+        return make(*parts) if hasattr(make, "_fields") else make(parts)
     return batch

@@ -1,6 +1,6 @@
-"""``Training``: anything that can take one optimizer step at given factors, evaluate, and go back."""
+"""``Training``: whatever can take an optimizer step at given factors, evaluate and go back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -68,7 +68,7 @@ T = TypeVar("T", bound=Training)
 
 
 @contextmanager
-def preserved(training: T) -> Iterator[T]:
+def preserved(training: T) -> Generator[T]:
     """Whatever happens inside, the training is afterwards as it was before, also after an error.
 
     >>> from stepsize.training import preserved

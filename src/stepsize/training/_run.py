@@ -97,7 +97,9 @@ def _check_count(name: str, value: object, minimum: int) -> None:
 def _by_quantity(policy: Plan | Mapping[str, Plan]) -> Mapping[str, Policy]:
     given = policy if isinstance(policy, Mapping) else {"lr": policy}
     if not given:
-        raise InvalidType("run(training, {}): name at least one quantity. Example: {'lr': schedule}.")
+        raise InvalidType(
+            "run(training, {}): name at least one quantity. Example: {'lr': schedule}."
+        )
     return {
         quantity: each if isinstance(each, Policy) else Policy(each)
         for quantity, each in given.items()
@@ -147,8 +149,8 @@ class _Drive:
 def _require_bases(quantity: str, policy: Policy, groups: Sequence[Group]) -> None:
     if quantity != "lr":
         raise TrainingError(
-            f"run(..., {{{quantity!r}: {policy.schedule!r}}}): Absolute is for 'lr' here; a training "
-            f"knows no base of {quantity!r}. Give multiples, or use attach in a loop of your own."
+            f"run(..., {{{quantity!r}: {policy.schedule!r}}}): Absolute is for 'lr' here; a "
+            f"training knows no base of {quantity!r}. Give multiples, or use attach in your own loop."
         )
     zero = [group.name for group in groups if group.base == 0]
     if zero:

@@ -1,0 +1,52 @@
+"""Standard output: for people a console, for scripts JSON or CSV and nothing else."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["print_csv", "print_json", "screen"]
+
+_NARROWEST = 80
+
+
+def screen() -> "Console":
+    """The console: colours on a terminal that wants them, plain text into a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    # Narrower, tables lose their numbers; better that the terminal breaks the lines.
+    console.width = max(console.width, _NARROWEST)
+    return console
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value. What JSON has no number for, NaN and the infinities, is null."""
+    click.echo(json.dumps(_finite(value), ensure_ascii=False, indent=2))
+
+
+def print_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    click.echo(text.getvalue(), nl=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        items = cast(Mapping[str, Any], value).items()
+        return {key: _finite(each) for key, each in items}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in cast(Iterable[Any], value)]
+    return value

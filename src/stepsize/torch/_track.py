@@ -1,0 +1,168 @@
+"""One quantity of those groups that share a policy and a clock: what is looked at and written."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stepsize.policy import Policy, PolicyState
+from stepsize.torch._groups import Group, Key, put_tensor, read, tensor_of, write, write_scaled
+
+__all__ = ["Slot", "Track"]
+
+LOOK = 16
+"""How many groups are looked at for a foreign write at each step."""
+
+
+@dataclass
+class Slot:
+    """One driven quantity of one group.
+
+    Args:
+        index: The group.
+        rule: Which of the quantity's rules it follows.
+        given: The group's value when it was taken in.
+        base: What the policy's values are multiples of: ``given``, or what was set by hand.
+        tensor: What holds the value, if a tensor does; it is written in place.
+    """
+
+    index: int
+    rule: int
+    given: float
+    base: float
+    tensor: Tensor | None
+    version: int = 0
+
+    def stored(self, value: float) -> float:
+        """``value`` as the group holds it: rounded, if a tensor of lower precision does."""
+        return value if self.tensor is None else torch.tensor(value, dtype=self.tensor.dtype).item()
+
+    def put(self, group: Group, key: Key, value: float) -> None:
+        """Write ``value`` into the group; a tensor is kept, whatever the group holds now."""
+        if self.tensor is None:
+            write(group, key, value)
+            return
+        put_tensor(group, key, self.tensor)
+        write(group, key, value)
+        self.version = self.tensor._version  # pyright: ignore[reportPrivateUsage]
+
+    def foreign(self, group: Group, key: Key, written: float) -> bool:
+        """Whether somebody else wrote since ``written`` was put."""
+        if self.tensor is None:
+            return read(group, key) != written
+        # Comparing values would wait for the GPU; the version counts the writes into a tensor.
+        return (
+            tensor_of(group, key) is not self.tensor
+            or self.tensor._version != self.version  # pyright: ignore[reportPrivateUsage]
+        )
+
+
+class Track:
+    """One quantity of the groups that share a policy and a clock.
+
+    Args:
+        key: The quantity.
+        rule: Which of the quantity's rules these groups follow.
+        policy: What that rule says.
+        start: The optimizer's position at which this clock shows 0.
+        state: The policy's progress.
+    """
+
+    def __init__(
+        self, key: Key, rule: int, policy: Policy, start: float, state: PolicyState
+    ) -> None:
+        self.key = key
+        self.rule = rule
+        self.policy = policy
+        self.start = start
+        self.state = state
+        self.slots: tuple[Slot, ...] = ()
+        self._factor = 0.0
+
+    def arrange(self, slots: Iterable[Slot], groups: int) -> None:
+        """Drive these slots of an optimizer with so many groups."""
+        self.slots = tuple(slots)
+        self._indices = tuple(slot.index for slot in self.slots)
+        self._all_groups = len(self.slots) == groups
+        # Numbers under a plain name take the fast loops; tensors and entries of tuples do not.
+        tensors = any(slot.tensor is not None for slot in self.slots)
+        self._plain_key = self.key if isinstance(self.key, str) and not tensors else None
+        self._next_look = 0
+        self.change(self.state)
+
+    def change(self, state: PolicyState) -> None:
+        """Go on with this progress and the slots' present bases."""
+        self.state = state
+        absolute = self.policy.absolute
+        self._bases = tuple(1.0 if absolute else slot.base for slot in self.slots)
+        self._schedule = self.policy.current_schedule(state)
+        self._scale = state.scale
+
+    def shares_one_value(self) -> bool:
+        """Whether one value holds for every group of the optimizer."""
+        return self._all_groups and len(set(self._bases)) == 1
+
+    # ---------------------------------------------------------------- at every step
+
+    def step(self, groups: Sequence[Group], position: float) -> Mapping[int, float] | None:
+        """Note what the step used, then write the values of ``position``.
+
+        Returns:
+            The foreign values that were found, by group.
+        """
+        found = self.look(groups)
+        self._used = self.slots, self._bases, self._factor, self._scale, found
+        self.write(groups, position)
+        return found
+
+    def look(self, groups: Sequence[Group]) -> Mapping[int, float] | None:
+        """Foreign values in the next few groups, by group."""
+        key = self._plain_key
+        if key is None:
+            return self._look_closely(groups)
+        bases, factor, scale, indices = self._bases, self._factor, self._scale, self._indices
+        first = self._next_look
+        last = first + LOOK
+        if last < len(bases):
+            self._next_look = last
+        else:
+            last = len(bases)
+            self._next_look = 0
+        found: dict[int, float] | None = None
+        for at in range(first, last):
+            group = groups[indices[at]]
+            if group[key] != bases[at] * factor * scale:
+                found = {**(found or {}), indices[at]: read(group, key)}
+        return found
+
+    def _look_closely(self, groups: Sequence[Group]) -> Mapping[int, float] | None:
+        found = {
+            slot.index: read(groups[slot.index], self.key)
+            for slot, value in self._values()
+            if slot.foreign(groups[slot.index], self.key, value)
+        }
+        return found or None
+
+    def write(self, groups: Sequence[Group], position: float) -> None:
+        """Write the values of ``position``."""
+        factor = self._factor = self._schedule(position - self.start)
+        if self._plain_key is None:
+            for slot, value in self._values():
+                slot.put(groups[slot.index], self.key, value)
+            return
+        driven = groups if self._all_groups else [groups[index] for index in self._indices]
+        write_scaled(driven, self._plain_key, self._bases, factor, self._scale)
+
+    def _values(self) -> Iterator[tuple[Slot, float]]:
+        for slot, base in zip(self.slots, self._bases, strict=True):
+            yield slot, base * self._factor * self._scale
+
+    def used(self) -> Iterator[tuple[int, float]]:
+        """For each group the value that the last executed step used."""
+        slots, bases, factor, scale, found = self._used
+        for slot, base in zip(slots, bases, strict=True):
+            if found is not None and slot.index in found:
+                yield slot.index, found[slot.index]
+            else:
+                yield slot.index, slot.stored(base * factor * scale)
