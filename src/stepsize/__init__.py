@@ -17,5 +17,5 @@ __version__ = "0.1.0"
 __all__ = ["__version__"]
 __all__ += errors.__all__
 __all__ += policy.__all__
-__all__ += schedules.__all__  # pyright: ignore[reportUnknownMemberType]  # a sum of lists
+__all__ += schedules.__all__
 __all__ += signals.__all__

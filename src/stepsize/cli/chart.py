@@ -170,7 +170,7 @@ class _Canvas:
         lines: list[Text] = []
         for content, owners in zip(self._content, self._owner, strict=True):
             line = Text()
-            for cell, owner in zip(content, owners, strict=True):
+            for cell, owner in zip(map(int, content), map(int, owners), strict=True):
                 character = chr(0x2800 + cell) if self._dots else letter(owner)[-1]
                 line.append(character if cell else " ", style=COLOURS[owner % len(COLOURS)])
             lines.append(line)

@@ -23,19 +23,19 @@ from stepsize.plot import number_text, position_text
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["compare"]
+__all__ = ["command"]
 
 _DIGITS: Final = 3
 
 
-@click.command
+@click.command("compare")
 @specs_argument
 @output_option
 @steps_option
 @base_option
 @log_option
 @script_options("the table")
-def compare(
+def command(
     specs: tuple[Spec, ...],
     output: Path | None,
     steps: int | None,
@@ -46,9 +46,9 @@ def compare(
 ) -> None:
     """Put schedules side by side: their curves, and a table of what they amount to.
 
-    The table: the value at the start, the peak and its step, the values after a quarter, a half and
-    three quarters of the steps, what the last step leads up to, the average and the sum over all
-    steps, and how many of them are at zero.
+    The table: the value at the start, the peak and at which step, the values after a quarter, a
+    half and three quarters of the steps, what the last step leads up to, the average and the sum
+    (area) over all steps, and how many of them have the value zero.
 
     \b
     Examples:
@@ -71,23 +71,26 @@ def compare(
             for index, spec in enumerate(specs):
                 console.print(f"{letter(index):>3}  {spec.name}", soft_wrap=True)
             console.print()
-        console.print(_table(shown))
+        table = _table(shown)
+        # Wider than the terminal, it breaks the lines, which is better than to lose digits.
+        console.width = max(console.width, console.measure(table).maximum)
+        console.print(table)
 
 
 def _table(shown: View) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("")
-    for title in ("start", "peak", "at step", "¼", "½", "¾", "end", "average", "area", "at zero"):
+    for title in ("start", "peak", "at", "¼", "½", "¾", "end", "average", "area", "zeros"):
         table.add_column(title, justify="right", no_wrap=True)
     for index, spec in enumerate(shown.specs):
         summary = shown.summary(spec)
         values = (summary.start, summary.peak, *summary.quarters, summary.end)
         start, peak, *later = (number_text(value, _DIGITS) for value in values)
         table.add_row(
-            Text(f"{letter(index):>3}", style=COLOURS[index % len(COLOURS)]),
+            Text(letter(index), style=COLOURS[index % len(COLOURS)]),
             start,
             peak,
             position_text(summary.peak_at),

@@ -14,7 +14,7 @@ from stepsize.cli.view import View, view
 from stepsize.plot import number_text, position_text
 from stepsize.schedules._summary import PhaseSummary, Summary
 
-__all__ = ["SUMMARY_COLUMNS", "describe", "summary_record", "summary_row"]
+__all__ = ["SUMMARY_COLUMNS", "command", "summary_record", "summary_row"]
 
 SUMMARY_COLUMNS: Final = (
     "name",
@@ -38,12 +38,12 @@ SUMMARY_COLUMNS: Final = (
 _MOST_PHASES_SHOWN: Final = 12
 
 
-@click.command
+@click.command("describe")
 @specs_argument
 @steps_option
 @base_option
 @script_options("the numbers")
-def describe(
+def command(
     specs: tuple[Spec, ...], steps: int | None, base: float | None, as_json: bool, as_csv: bool
 ) -> None:
     """Say in words what a schedule does: its phases, its peak and floor, its average and sum.
@@ -72,18 +72,20 @@ def summary_row(spec: Spec, summary: Summary) -> list[Any]:
     """What stands under ``SUMMARY_COLUMNS``."""
     quarter, half, three_quarters = summary.quarters
     known = {"quarter": quarter, "half": half, "three_quarters": three_quarters}
-    known |= {"name": spec.name, "schedule": spec.text}
+    known |= {"name": spec.name, "schedule": spec.given.text}
     return [known.get(column, getattr(summary, column, None)) for column in SUMMARY_COLUMNS]
 
 
 def summary_record(spec: Spec, summary: Summary) -> dict[str, Any]:
     """A summary and its phases as JSON holds them; an endless schedule's length is null."""
-    return {"name": spec.name, "schedule": spec.text, "absolute": spec.absolute} | asdict(summary)
+    return {"name": spec.name, "schedule": spec.given.text, "absolute": spec.absolute} | asdict(
+        summary
+    )
 
 
 def _sentences(shown: View, spec: Spec, summary: Summary) -> Iterator[str]:
     are_rates = shown.base is not None or spec.absolute
-    yield spec.text if not spec.named else f"{spec.name}: {spec.text}"
+    yield spec.given.text if not spec.named else f"{spec.name}: {spec.given.text}"
     yield f"The values are {'rates' if are_rates else 'multiples of the base rate'}."
     yield ""
     rows = [_phase_row(phase) for phase in summary.phases[:_MOST_PHASES_SHOWN]]

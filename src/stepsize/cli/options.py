@@ -6,11 +6,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from stepsize.cli.spec import SPEC, flat
-from stepsize.plot import checked_picture_path
+from stepsize.cli.spec import all_specs
+from stepsize.plot import check_path
 
 __all__ = [
-    "PICTURE",
     "base_option",
     "log_option",
     "output_option",
@@ -22,38 +21,13 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _MOST_STEPS: Final = 2**53
-
-
-class _PictureType(click.ParamType):
-    name = "file"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        return checked_picture_path(value)
-
-
-class _RateType(click.ParamType):
-    name = "rate"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            rate = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is no number. Example: 3e-4.", param, ctx)
-        if not 0 < rate <= 1e6:
-            self.fail(f"a base rate is above 0 and at most 1e6, but this is {value}.", param, ctx)
-        return rate
-
-
-PICTURE: Final = _PictureType()
-"""The click type of a picture to write; refused before the work, not after it."""
+_HIGHEST_BASE: Final = 1e6
 
 
 def specs_argument(command: Command) -> Command:
-    """SPEC…: at least one schedule."""
+    """SPEC...: at least one schedule, as text or in a file."""
     decorate = click.argument(
-        "specs", metavar="SPEC...", type=SPEC, nargs=-1, required=True, callback=flat
+        "specs", metavar="SPEC...", nargs=-1, required=True, callback=all_specs
     )
     return decorate(command)
 
@@ -63,9 +37,10 @@ def steps_option(command: Command) -> Command:
     decorate = click.option(
         "--steps",
         metavar="N",
-        type=click.IntRange(1, _MOST_STEPS),
-        help="How many steps to look at. Default: the length of the longest schedule; needed if all "
-        "of them are endless.",
+        type=int,
+        callback=_steps,
+        help="How many steps to look at. Default: the length of the longest schedule. Needed if "
+        "all of them are endless.",
     )
     return decorate(command)
 
@@ -75,9 +50,10 @@ def base_option(command: Command) -> Command:
     decorate = click.option(
         "--base",
         metavar="RATE",
-        type=_RateType(),
-        help="The base rate, for example 3e-4: show rates instead of multiples. "
-        "It does not apply to Absolute(...).",
+        type=float,
+        callback=_base,
+        help="The base rate, for example 3e-4: show rates instead of multiples. It does not apply "
+        "to Absolute(...).",
     )
     return decorate(command)
 
@@ -93,7 +69,7 @@ def output_option(command: Command) -> Command:
         "-o",
         "--output",
         metavar="FILE",
-        type=PICTURE,
+        callback=_picture,
         help="Write a picture (.png, .svg or .pdf) instead of drawing in the terminal.",
     )
     return decorate(command)
@@ -114,6 +90,26 @@ def script_options(what: str) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def _steps(ctx: click.Context, param: click.Parameter, steps: int | None) -> int | None:
+    if steps is not None and not 1 <= steps <= _MOST_STEPS:
+        raise click.BadParameter(f"N is at least 1 and at most 2^53, but is {steps}.", ctx, param)
+    return steps
+
+
+def _base(ctx: click.Context, param: click.Parameter, base: float | None) -> float | None:
+    if base is not None and not 0 < base <= _HIGHEST_BASE:
+        raise click.BadParameter(
+            f"a base rate is above 0 and at most {_HIGHEST_BASE:g}, but this is {base:g}.",
+            ctx,
+            param,
+        )
+    return base
+
+
+def _picture(ctx: click.Context, param: click.Parameter, path: str | None) -> Path | None:
+    return None if path is None else check_path(path)
 
 
 def _refuse_both(ctx: click.Context, param: click.Parameter, value: bool) -> bool:

@@ -16,17 +16,17 @@ from stepsize.cli.screen import print_csv, print_json
 from stepsize.cli.spec import Spec
 from stepsize.cli.view import view
 
-__all__ = ["plot"]
+__all__ = ["command"]
 
 
-@click.command
+@click.command("plot")
 @specs_argument
 @output_option
 @steps_option
 @base_option
 @log_option
 @script_options("every step's value")
-def plot(
+def command(
     specs: tuple[Spec, ...],
     output: Path | None,
     steps: int | None,
@@ -60,7 +60,7 @@ def plot(
         curves = [
             {
                 "name": spec.name,
-                "schedule": spec.text,
+                "schedule": spec.given.text,
                 "absolute": spec.absolute,
                 "values": table[spec.name].tolist(),
             }

@@ -1,7 +1,7 @@
 """The program ``stepsize``: finds the command, and says what went wrong in one message.
 
 A command's file is imported when the command is called, so that nobody waits for what others need.
-To add one: write ``cli/<name>.py`` with a click command ``<name>``, and list it here.
+To add one: write ``cli/<name>.py``, whose ``command`` is a click command, and list it here.
 """
 
 import errno
@@ -19,6 +19,7 @@ from stepsize.errors import StepsizeError
 __all__ = ["COMMANDS", "main", "program"]
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "run": "Train what a file defines, at a rate that is found.",
     "plot": "Draw schedules in the terminal or into a picture.",
     "compare": "Put schedules side by side: a table and their curves.",
     "describe": "Say in words what a schedule does.",
@@ -41,7 +42,7 @@ class _Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(f"stepsize.cli.{cmd_name}"), cmd_name)
+        return importlib.import_module(f"stepsize.cli.{cmd_name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

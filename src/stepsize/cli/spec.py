@@ -11,11 +11,11 @@ import click
 from stepsize.errors import TextError
 from stepsize.schedules import Absolute, Schedule, parse
 
-__all__ = ["SPEC", "Spec", "flat"]
+__all__ = ["SPEC", "Spec", "all_specs"]
 
 _LARGEST_FILE: Final = 1_000_000
 # A name stands before the first "=", and no bracket does: "ours = Cosine(100, end=0.1)".
-_NAMED = re.compile(r"\s*([^=()]*[^=()\s])\s*=\s*(.+)", re.DOTALL)
+_NAMED: Final = re.compile(r"\s*([^=()]*[^=()\s])\s*=\s*(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -24,52 +24,52 @@ class Spec:
 
     Args:
         name: What to call it: its name, or the text as typed.
-        schedule: What is evaluated.
-        absolute: Whether its values are rates and not multiples of the base rate.
+        given: The schedule, or the marked one.
         named: Whether the user gave the name.
     """
 
     name: str
-    schedule: Schedule
-    absolute: bool
+    given: Schedule | Absolute
     named: bool
 
     @property
-    def text(self) -> str:
-        """The canonical text."""
-        return Absolute(self.schedule).text if self.absolute else self.schedule.text
+    def schedule(self) -> Schedule:
+        """What is evaluated."""
+        return self.given.schedule if isinstance(self.given, Absolute) else self.given
+
+    @property
+    def absolute(self) -> bool:
+        """Whether its values are rates and not multiples of the base rate."""
+        return isinstance(self.given, Absolute)
 
 
-class _SpecType(click.ParamType):
-    """A schedule's text, or a file of them; one argument can so be several schedules."""
+class _SpecType(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # older clicks take none
+    """One schedule: its text, or a file that holds one."""
 
     name = "spec"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Spec, ...]:
-        if isinstance(value, tuple):
+    ) -> Schedule | Absolute:
+        if isinstance(value, Schedule | Absolute):
             return value
-        path = Path(value)
-        if _exists(path):
-            return tuple(_read(path))
-        try:
-            return (_parsed(value),)
-        except TextError as error:
-            raise TextError(f"{error}\nNor is there a file of this name.") from error
+        specs = list(_specs(value))
+        if len(specs) > 1:
+            self.fail(f"{value} holds {len(specs)} schedules, and one is needed.", param, ctx)
+        return specs[0].given
 
 
 SPEC: Final = _SpecType()
-"""The click type of an argument that gives schedules."""
+"""The click type of an option that takes one schedule."""
 
 
-def flat(
-    ctx: click.Context, param: click.Parameter, values: tuple[tuple[Spec, ...], ...]
+def all_specs(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Spec, ...]:
     """A click callback: all schedules of all arguments, no two under one name."""
     taken: set[str] = set()
     specs: list[Spec] = []
-    for spec in (each for group in values for each in group):
+    for spec in (each for value in values for each in _specs(value)):
         name, number = spec.name, 1
         while name in taken:
             number += 1
@@ -79,12 +79,15 @@ def flat(
     return tuple(specs)
 
 
-def _parsed(text: str) -> Spec:
-    named = _NAMED.fullmatch(text)
-    name, body = named.groups() if named else (" ".join(text.split()), text)
-    marked = parse(body)
-    absolute = isinstance(marked, Absolute)
-    return Spec(name, marked.schedule if absolute else marked, absolute, named is not None)
+def _specs(value: str) -> Iterator[Spec]:
+    path = Path(value)
+    if _exists(path):
+        yield from _read(path)
+        return
+    try:
+        yield _parsed(value)
+    except TextError as error:
+        raise TextError(f"{error}\nNor is there a file {value[:80]!r}.") from error
 
 
 def _exists(path: Path) -> bool:
@@ -94,7 +97,31 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _parsed(text: str) -> Spec:
+    named = _NAMED.fullmatch(text)
+    if named:
+        return Spec(named[1], parse(named[2]), named=True)
+    return Spec(" ".join(text.split()), parse(text), named=False)
+
+
 def _read(path: Path) -> Iterator[Spec]:
+    empty = True
+    for number, line in enumerate(_content(path).splitlines(), start=1):
+        # No schedule's text contains "#".
+        text = line.partition("#")[0].strip()
+        if text:
+            empty = False
+            try:
+                yield _parsed(text)
+            except TextError as error:
+                raise TextError(f"{path}, line {number}: {error}") from error
+    if empty:
+        raise TextError(
+            f"{path}: the file holds no schedule. Write one on each line: name = Cosine(1000)."
+        )
+
+
+def _content(path: Path) -> str:
     if path.is_dir():
         raise TextError(f"{path}: this is a folder. Give a schedule, or a file of schedules.")
     with path.open("rb") as file:
@@ -104,25 +131,9 @@ def _read(path: Path) -> Iterator[Spec]:
             f"{path}: a file of schedules has at most {_LARGEST_FILE:,} bytes, and this has more. "
             "Is it the right file?"
         )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise TextError(
-            f"{path}: this is no text file (UTF-8). Give one with a schedule on each line."
-        )
-    empty = True
-    for number, line in enumerate(text.splitlines(), start=1):
-        # No schedule's text contains "#".
-        expression = line.partition("#")[0].strip()
-        if expression:
-            empty = False
-            try:
-                yield _parsed(expression)
-            except TextError as error:
-                raise TextError(f"{path}, line {number}: {error}") from error
-    if empty:
-        raise TextError(
-            f"{path}: the file holds no schedule. Write one on each line: name = Cosine(1000)."
-        )
+    if b"\0" not in content:
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+    raise TextError(f"{path}: this is no text (UTF-8). Give a file with a schedule on each line.")

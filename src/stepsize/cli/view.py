@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stepsize.cli.chart import print_chart
 from stepsize.cli.spec import Spec
 from stepsize.errors import EndlessSchedule, InvalidValue
-from stepsize.plot import plot_curves, save_picture
+from stepsize.plot import plot_curves, save
 from stepsize.schedules import Phase
 from stepsize.schedules._summary import (
     MOST_PHASES,
@@ -86,7 +86,7 @@ class View:
         picture = plot_curves(
             curves, self._phases(), log=log, positions=positions, ylabel=self.unit
         )
-        click.echo(f"Wrote {save_picture(picture, output)}.", err=True)
+        click.echo(f"Wrote {save(picture, output)}.", err=True)
 
     def _positions_to_draw(self) -> Array:
         """0 .. steps, finer where they are few, so that a jump is upright, coarser where many."""
@@ -97,7 +97,7 @@ class View:
 
     def _phases(self) -> list[Phase]:
         """Those of a single schedule, if one could tell them apart."""
-        if len(self.specs) > 1:
+        if len(self.specs) != 1:
             return []
         phases = first_phases(self.specs[0].schedule, self.steps)
         return phases if len(phases) <= MOST_PHASES else []

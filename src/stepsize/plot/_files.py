@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["checked_picture_path", "save_picture"]
+__all__ = ["check_path", "save"]
 
 _SUFFIXES: Final = (".png", ".svg", ".pdf")
 _DOTS_PER_INCH: Final = 144
@@ -21,11 +21,14 @@ _DOTS_PER_INCH: Final = 144
 _UNDATED: Final[dict[str, dict[str, Any]]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def checked_picture_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a picture that can be written: ask before the work, not after it.
+def check_path(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path to which no picture can be written: before the work, not after it.
 
     Args:
         path: A file ending in .png, .svg or .pdf, in a folder that may be written.
+
+    Returns:
+        The path.
 
     Raises:
         InvalidValue: The ending is another one.
@@ -35,7 +38,7 @@ def checked_picture_path(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         raise InvalidValue(
-            f"save_picture(..., {str(path)!r}): a picture is a .png, .svg or .pdf file, but this "
+            f"save(..., {str(path)!r}): a picture is a .png, .svg or .pdf file, but this "
             f"ends in {target.suffix!r}. Example: rate.png."
         )
     if importlib.util.find_spec("matplotlib") is None:
@@ -50,12 +53,12 @@ def checked_picture_path(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def save_picture(picture: "Axes | Figure", path: str | os.PathLike[str]) -> Path:
+def save(picture: "Axes | Figure", path: str | os.PathLike[str]) -> Path:
     """Write a picture. The file is there whole or not at all, and the same for the same picture.
 
     Args:
         picture: A figure, or axes in it.
-        path: As :func:`checked_picture_path` takes it.
+        path: As :func:`check_path` takes it.
 
     Returns:
         The path.
@@ -64,7 +67,7 @@ def save_picture(picture: "Axes | Figure", path: str | os.PathLike[str]) -> Path
         InvalidValue: The path does not end in .png, .svg or .pdf.
         OSError: The file cannot be written.
     """
-    target = checked_picture_path(path)
+    target = check_path(path)
     import matplotlib
 
     settings: Drawing = matplotlib

@@ -60,7 +60,7 @@ def plot_curves(
         title: A line above the picture, instead of a single curve's name.
 
     Returns:
-        The matplotlib ``Axes``; ``save_picture`` writes its figure.
+        The matplotlib ``Axes``; ``save`` writes its figure.
 
     Raises:
         InvalidValue: There is no curve, a shape is wrong, or nothing is above 0 for ``log``.
@@ -114,7 +114,7 @@ def plot_run(
         xlabel: What the positions count.
 
     Returns:
-        The matplotlib ``Figure``; ``save_picture`` writes it.
+        The matplotlib ``Figure``; ``save`` writes it.
 
     Raises:
         InvalidValue: There is no curve, a shape is wrong, or no loss is above 0 for ``log_losses``.
@@ -174,7 +174,7 @@ def plot_range_test(
         recommended: The suggestion to stress.
 
     Returns:
-        The matplotlib ``Axes``; ``save_picture`` writes its figure.
+        The matplotlib ``Axes``; ``save`` writes its figure.
 
     Raises:
         InvalidValue: A shape is wrong, or no rate is above 0.

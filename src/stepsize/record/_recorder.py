@@ -28,7 +28,8 @@ class Recorder:
     Any number of recorders, in any number of processes of one machine, may write to one file.
 
     If the process is killed at any moment, the file is whole and what was recorded more than one
-    second before is in it. (A power failure can take the last seconds, never the file. While
+    second before is in it. (A power failure can take the last seconds, never the file. A single
+    call that keeps all other Python threads waiting keeps the recorder's waiting too. While
     another program keeps the file locked, or the disk is full, what cannot be written stays in
     memory; a warning says so, once, and the recorder goes on trying.)
 

@@ -9,7 +9,7 @@ from stepsize.schedules._recipes import *
 from stepsize.schedules._shapes import *
 from stepsize.schedules._text import *
 
-__all__ = ["Phase", "Schedule"]
+__all__: list[str] = ["Phase", "Schedule"]
 __all__ += _absolute.__all__
 __all__ += _cycles.__all__
 __all__ += _function.__all__

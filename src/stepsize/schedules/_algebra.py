@@ -356,27 +356,34 @@ class Then(Schedule):
         return " >> ".join(_enclosed(part, SEQUENCE) for part in self.parts)
 
     @cached_property
-    def _starts(self) -> tuple[float, ...]:
-        return tuple(accumulate((part.length for part in self.parts[:-1]), initial=0))
+    def _ends(self) -> tuple[float, ...]:
+        return tuple(accumulate(part.length for part in self.parts))
 
     @cached_property
     def _handovers(self) -> tuple[float, ...]:
-        return self._starts[1:]
+        return self._ends[:-1]
+
+    @cached_property
+    def _starts(self) -> tuple[float, ...]:
+        return (0, *self._handovers)
 
     @property
     def length(self) -> float:
-        return self._starts[-1] + self.parts[-1].length
+        return self._ends[-1]
 
     def _at(self, t: Any, ops: Operations) -> Any:
         if ops.scalar:
             index = ops.count_passed(self._handovers, t)
-            return self.parts[index]._at(t - self._starts[index], ops)
-        last = self._starts[-1]
-        values = self.parts[-1]._at(ops.where(t < last, 0.0, t - last), ops)
-        earlier = zip(self.parts, self._starts, self._handovers, strict=False)
-        for part, start, end in reversed(list(earlier)):
-            inside = ops.where(t < start, 0.0, ops.where(t < end, t - start, part.length))
-            values = ops.where(t < end, part._at(inside, ops), values)
+            part = self.parts[index]
+            inside = t - self._starts[index] if t < self._ends[index] else part.length
+            return part._at(inside, ops)
+        values: Any = None
+        rows = list(zip(self.parts, self._starts, self._ends, strict=True))
+        for part, start, end in reversed(rows):
+            # A sum of fractional lengths is rounded: at its end, t - start may miss the length.
+            inside = t - start if math.isinf(end) else ops.where(t < end, t - start, part.length)
+            in_part = part._at(ops.where(t < start, 0.0, inside) if start else inside, ops)
+            values = in_part if values is None else ops.where(t < end, in_part, values)
         return values
 
     def _phases(self, horizon: float) -> Iterator[Phase]:
@@ -544,7 +551,11 @@ class Skipped(_Wrapper):
         return max(self.schedule.length - self.steps, 0)
 
     def _at(self, t: Any, ops: Operations) -> Any:
-        return self.schedule._at(t + self.steps, ops)
+        length = self.schedule.length
+        skipped = t + self.steps
+        # The difference of fractional lengths is rounded, so the sum may miss the length.
+        inside = skipped if math.isinf(length) else ops.where(t < self.length, skipped, length)
+        return self.schedule._at(inside, ops)
 
     def _phases(self, horizon: float) -> Iterator[Phase]:
         for name, start, end in self.schedule._phases(horizon + self.steps):

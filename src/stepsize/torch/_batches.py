@@ -1,8 +1,8 @@
 """The training data as an endless stream whose position can be saved and found again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -34,26 +34,17 @@ class Batches:
     """
 
     def __init__(self, source: Any) -> None:
-        if isinstance(source, Iterator):
-            raise InvalidType(
-                f"TorchTraining(..., batches={source!r}): this can be iterated only once, so no "
-                "second epoch and no way back to an earlier batch exist. Give a DataLoader, a "
-                "list, or a function epoch -> iterable: batches=lambda epoch: make_batches()."
-            )
-        if not isinstance(source, Iterable) and not callable(source):
-            raise InvalidType(
-                f"TorchTraining(..., batches={source!r}): batches must be iterable, or a function "
-                "epoch -> iterable."
-            )
-        self._of_epoch = source if callable(source) else None
-        self._source = source
+        _check(source)
+        self._source = cast(Iterable[Any] | Callable[[int], Iterable[Any]], source)
         self._iterator: Iterator[Any] | None = None
         self._position = Position(0, 0, None)
         self.generators = tuple(_generators_of(source))
 
     def next(self) -> Any:
         """The next batch; after an epoch's last one, the first of the next epoch."""
-        iterator = self._iterator or self._begin(self._position.epoch)
+        iterator = self._iterator
+        if iterator is None:
+            iterator = self._begin(self._position.epoch)
         batch = next(iterator, _END)
         if batch is _END and self._position.used:
             batch = next(self._begin(self._position.epoch + 1), _END)
@@ -82,14 +73,28 @@ class Batches:
 
     def _begin(self, epoch: int) -> Iterator[Any]:
         drawn_from = RandomSnapshot.take(self.generators)
-        source: Iterable[Any] = self._of_epoch(epoch) if self._of_epoch else self._source
-        self._iterator = iterator = iter(source)
+        source = self._source
+        self._iterator = iterator = iter(source(epoch) if callable(source) else source)
         self._position = Position(epoch, 0, drawn_from)
         return iterator
 
 
+def _check(source: object) -> None:
+    if isinstance(source, Iterator):
+        raise InvalidType(
+            f"TorchTraining(..., batches={source!r}): this can be iterated only once, so no "
+            "second epoch and no way back to an earlier batch exist. Give a DataLoader, a "
+            "list, or a function epoch -> iterable: batches=lambda epoch: make_batches()."
+        )
+    if not isinstance(source, Iterable) and not callable(source):
+        raise InvalidType(
+            f"TorchTraining(..., batches={source!r}): batches must be iterable, or a function "
+            "epoch -> iterable."
+        )
+
+
 def _generators_of(source: object) -> Iterator[torch.Generator]:
-    """The a loader's own random generators: its order then does not come from the global one."""
+    """A loader's own random generators: its order then does not come from the global one."""
     found: dict[int, torch.Generator] = {}
     layers = [source]
     for layer in layers:

@@ -386,21 +386,17 @@ class Engine:
         )
 
     def _tell(self, position: float) -> None:
-        quantities = {
-            name: value for key in self.rules for name, value in self._named_values(key)
-        }
-        tick = Tick(position, quantities)
+        only = self._count == 1 and not self.name
+        tick = Tick(
+            position,
+            {
+                label(track.key) if only else f"{label(track.key)}/{self.name}{self._names[i]}": value
+                for track in self.tracks
+                for i, value in track.used()
+            },
+        )
         for sink in self.sinks:
             sink(tick)
-
-    def _named_values(self, key: Key) -> Iterator[tuple[str, float]]:
-        tracks = [track for track in self.tracks if track.key == key]
-        if len(tracks) == 1 and not self.name and tracks[0].shares_one_value():
-            yield label(key), next(tracks[0].used())[1]
-            return
-        for track in tracks:
-            for index, value in track.used():
-                yield f"{label(key)}/{self.name}{self._names[index]}", value
 
     # ---------------------------------------------------------------- values
 

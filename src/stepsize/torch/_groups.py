@@ -20,7 +20,7 @@ __all__ = [
     "label",
     "put_tensor",
     "read",
-    "select",
+    "select_numbered",
     "tensor_of",
     "write",
     "write_scaled",
@@ -106,30 +106,41 @@ def copy_tensor(group: Group, key: Key) -> None:
         _put(group, key, tensor.clone())
 
 
-def select(
-    call: str, selector: Selector, groups: Sequence[Mapping[str, Any]]
-) -> Sequence[int]:
-    """The indices of the groups that ``selector`` means.
+def select_numbered(
+    call: str, selector: Selector, optimizers: Sequence[Sequence[Mapping[str, Any]]]
+) -> Sequence[tuple[int, int]]:
+    """The groups that ``selector`` means, as (optimizer, index).
+
+    Args:
+        call: The call as typed.
+        selector: An index that counts through all groups, a name, or a predicate.
+        optimizers: The groups of each optimizer.
 
     Raises:
         InvalidType: It is neither an index, nor a name, nor a predicate.
         InvalidValue: There is no group of this index or name.
     """
-    if isinstance(selector, bool) or not (isinstance(selector, int | str) or callable(selector)):
+    numbered = [
+        (number, index, group)
+        for number, groups in enumerate(optimizers)
+        for index, group in enumerate(groups)
+    ]
+    if callable(selector):
+        return [(number, index) for number, index, group in numbered if selector(group)]
+    if isinstance(selector, bool) or not isinstance(selector, int | str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidType(
             f"{call}: a group is meant by its index, its name or a predicate, but got {selector!r}."
         )
-    if not isinstance(selector, int | str):
-        return [index for index, group in enumerate(groups) if selector(group)]
-    if isinstance(selector, int):
-        found = [selector] if 0 <= selector < len(groups) else []
-    else:
-        found = [index for index, group in enumerate(groups) if group.get("name") == selector]
+    found = [
+        (number, index)
+        for at, (number, index, group) in enumerate(numbered)
+        if selector == (at if isinstance(selector, int) else group.get("name"))
+    ]
     if not found:
-        known = ", ".join(describe_group(index, group) for index, group in enumerate(groups))
+        known = ", ".join(describe_group(at, group) for at, (*_, group) in enumerate(numbered))
         raise InvalidValue(
-            f"{call}: there is no group {selector!r}; there are: {known}. "
-            'A name is given as {"params": ..., "name": "head"}; a predicate may match later groups.'
+            f"{call}: there is no group {selector!r}; there are: {known}. A group is named in "
+            '{"params": ..., "name": "head"}; for groups that come later use a predicate.'
         )
     return found
 

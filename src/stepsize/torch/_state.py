@@ -98,9 +98,9 @@ def load(engines: Sequence[Engine], state: Mapping[str, Any]) -> None:
             _read_one(engine, each, differences)
             for engine, each in zip(engines, saved, strict=True)
         ]
+    except StateError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, StateError):
-            raise
         raise StateError(
             f"rate.load_state_dict(...): this is no state of an attachment ({error!r}). "
             "Pass what rate.state_dict() gave."

@@ -99,10 +99,6 @@ class Track:
         self._schedule = self.policy.current_schedule(state)
         self._scale = state.scale
 
-    def shares_one_value(self) -> bool:
-        """Whether one value holds for every group of the optimizer."""
-        return self._all_groups and len(set(self._bases)) == 1
-
     # ---------------------------------------------------------------- at every step
 
     def step(self, groups: Sequence[Group], position: float) -> Mapping[int, float] | None:
