@@ -8,14 +8,14 @@ export STEPSIZE_CURVES ?= $(CURDIR)/../shared/loss_curves
 
 INSTALLED := .venv/installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench pictures clean
 
+# One thread per process: several fight for the cores, and on a busy machine they wait for each other.
+demo test: export OMP_NUM_THREADS = 1
+demo test: export MKL_NUM_THREADS = 1
 demo: $(INSTALLED)
 	.venv/bin/python examples/demo.py
 
-# One thread per process: the two workers then do not fight for the cores.
-test: export OMP_NUM_THREADS = 1
-test: export MKL_NUM_THREADS = 1
 test: $(INSTALLED)
 	.venv/bin/python -m pytest -n 2
 
@@ -27,6 +27,13 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	.venv/bin/python -m benchmarks
+
+# The pictures of the README.
+pictures: $(INSTALLED)
+	.venv/bin/stepsize plot "warmup_cosine(10000, warmup=500, end=0.1)" \
+	    "wsd(10000, warmup=500, cooldown=2000)" \
+	    "Linear(2000).repeat(stretch=2, shrink=0.6).until(10000)" \
+	    --base 3e-4 --output docs/images/schedules.png
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

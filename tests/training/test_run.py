@@ -137,6 +137,6 @@ def test_a_bad_number_of_steps_is_named(steps: Any) -> None:
 
 
 def test_gradient_descent_is_stable_below_two_over_the_curvature_and_not_above() -> None:
-    assert run(Bowl(rate=1.9, curvature=[1.0]), Constant(), 200).metrics["loss"] < 1e-9
-    assert run(Bowl(rate=2.1, curvature=[1.0]), Constant(), 200).metrics["loss"] > 1e6
-    assert math.isfinite(run(Bowl(rate=2.1, curvature=[1.0]), Constant(), 200).metrics["loss"])
+    assert run(Bowl(rate=1.9, curvature=[1.0]), Constant(), 200).metrics["val_loss"] < 1e-9
+    assert run(Bowl(rate=2.1, curvature=[1.0]), Constant(), 200).metrics["val_loss"] > 1e6
+    assert math.isfinite(run(Bowl(rate=2.1, curvature=[1.0]), Constant(), 200).metrics["val_loss"])

@@ -23,6 +23,7 @@ __all__ = ["COLOURS", "letter", "print_chart"]
 Array: TypeAlias = NDArray[np.float64]
 
 COLOURS: Final = ("cyan", "yellow", "magenta", "green", "red", "blue")
+_NARROWEST: Final = 40
 _WIDEST: Final = 120
 _ROWS: Final = 16
 # The bit of each dot of a Braille character, by row from the top and column.
@@ -64,7 +65,7 @@ def print_chart(
     labels = scale.labels()
     margin = max(map(len, labels.values()))
     canvas = _Canvas(
-        min(console.width, _WIDEST) - margin - 2,
+        min(max(console.width, _NARROWEST), _WIDEST) - margin - 2,
         dots=not plain and (in_colour or len(curves) == 1),
     )
     span = float(positions[-1] - positions[0])
@@ -72,7 +73,9 @@ def print_chart(
         canvas.draw((positions - positions[0]) / span, scale.heights(values), index)
 
     vertical, tick, corner, across, mark = "|++-+" if plain else "│┤└─┬"
-    over = f"{unit}{' (log)' if log else ''} over {position_text(span)} steps"
+    over = (
+        f"{unit}{' (log)' if log else ''} over {position_text(span)} step{'s' if span > 1 else ''}"
+    )
     lines = [Text(" " * (margin + 2) + over, style="bold")]
     if len(phases) > 1:
         names = _placed(
@@ -117,8 +120,8 @@ class _Scale:
             self._step = float(math.ceil((high - low) / (_ROWS / 3)))
         else:
             low, high = min(low, 0.0), max(high, 0.0)
-            self._step = _round_step((high - low or 1.0) / (_ROWS / 3))
-            high = high or low + self._step
+            high = high if high > low else low + 1.0
+            self._step = _round_step((high - low) / (_ROWS / 3))
         # Whole ticks at both ends.
         self._low = math.floor(low / self._step + 1e-9) * self._step
         self._high = math.ceil(high / self._step - 1e-9) * self._step

@@ -15,7 +15,7 @@ from stepsize.cli.options import (
     specs_argument,
     steps_option,
 )
-from stepsize.cli.screen import print_csv, print_json, screen
+from stepsize.cli.screen import print_csv, print_json, print_table, screen
 from stepsize.cli.spec import Spec
 from stepsize.cli.view import View, view
 from stepsize.plot import number_text, position_text
@@ -71,17 +71,14 @@ def command(
             for index, spec in enumerate(specs):
                 console.print(f"{letter(index):>3}  {spec.name}", soft_wrap=True)
             console.print()
-        table = _table(shown)
-        # Wider than the terminal, it breaks the lines, which is better than to lose digits.
-        console.width = max(console.width, console.measure(table).maximum)
-        console.print(table)
+        print_table(console, _table(shown))
 
 
 def _table(shown: View) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("")
     for title in ("start", "peak", "at", "¼", "½", "¾", "end", "average", "area", "zeros"):
         table.add_column(title, justify="right", no_wrap=True)

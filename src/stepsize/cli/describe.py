@@ -117,7 +117,7 @@ def _sentences(shown: View, spec: Spec, summary: Summary) -> Iterator[str]:
         yield f"{name:<8} {fact}"
     if not summary.exact:
         yield ""
-        yield "Measured at a million evenly spaced steps: a peak between them may be missed."
+        yield "Measured at a million of the steps: a value that only others have may be missed."
 
 
 def _phase_row(phase: PhaseSummary) -> tuple[str, str, str]:

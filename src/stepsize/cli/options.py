@@ -13,6 +13,7 @@ __all__ = [
     "base_option",
     "log_option",
     "output_option",
+    "picture_option",
     "script_options",
     "specs_argument",
     "steps_option",
@@ -63,13 +64,16 @@ def log_option(command: Command) -> Command:
     return click.option("--log", is_flag=True, help="Make the vertical axis logarithmic.")(command)
 
 
+def picture_option(*names: str, help: str) -> Callable[[Command], Command]:  # noqa: A002 - as click
+    """A picture to write; a path that cannot be written is refused before the work."""
+    return click.option(*names, metavar="FILE", callback=_picture, help=help)
+
+
 def output_option(command: Command) -> Command:
     """-o FILE: a picture instead of a curve in the terminal."""
-    decorate = click.option(
+    decorate = picture_option(
         "-o",
         "--output",
-        metavar="FILE",
-        callback=_picture,
         help="Write a picture (.png, .svg or .pdf) instead of drawing in the terminal.",
     )
     return decorate(command)

@@ -72,7 +72,7 @@ class _Program(click.Group):
 )
 @click.version_option(__version__, prog_name="stepsize")
 def program() -> None:
-    """Design, see and compare learning rates.
+    """One tool for the whole life of a learning rate.
 
     \b
     Examples:
@@ -80,6 +80,7 @@ def program() -> None:
       stepsize plot "wsd(10000, warmup=500, cooldown=2000)" --base 3e-4 -o rate.png
       stepsize compare "Cosine(1000)" "Linear(1000)" --base 3e-4
       stepsize describe "cyclic(500)" --steps 5000
+      stepsize run examples/digits.py --steps 600 --record runs.db
       stepsize runs runs.db --plot runs.png
 
     A schedule is an expression, or the path of a file that holds some, one per line.

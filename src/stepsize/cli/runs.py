@@ -59,7 +59,7 @@ def command(path: Path, plot: Path | None, as_json: bool) -> None:
       stepsize runs runs.db
       stepsize runs runs.db --plot runs.png
     """
-    results = [_result(run) for run in read_runs(path)]
+    results = [_result(run) for run in read_runs(str(path))]
     if not results:
         raise RunFileError(f"{path}: no run was recorded in this file yet.")
     if plot is not None:
@@ -68,3 +68,92 @@ def command(path: Path, plot: Path | None, as_json: bool) -> None:
         print_json([_record(result) for result in results])
     else:
         print_table(screen(), _table(results))
+
+
+def _result(run: Run) -> _Result:
+    curves = run.quantities
+    measured = run.metrics
+    driven = [each for name, each in curves.items() if name == "lr" or name.startswith("lr/")]
+    # The groups share one shape; the highest shows it best.
+    highest = max(driven, key=lambda each: np.nanmax(each.values, initial=-math.inf), default=None)
+    metrics = {name: float(each.values[-1]) for name, each in measured.items()}
+    summary = {name: float(value) for name, value in run.summary.items() if _is_number(value)}
+    seconds = summary.pop("seconds", (run.written - run.started).total_seconds())
+    return _Result(
+        run=run,
+        rates=highest,
+        losses=measured.get("loss"),
+        steps=max((len(each.values) for each in curves.values()), default=0),
+        # What was said at the end about the whole run goes before the last point of a curve.
+        metrics=metrics | summary,
+        seconds=seconds,
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _draw(results: Sequence[_Result], path: Path) -> None:
+    names = [result.run.name for result in results]
+    titles = [
+        f"{result.run.name} (run {result.run.id})" if names.count(result.run.name) > 1 else name
+        for name, result in zip(names, results, strict=True)
+    ]
+    pairs = list(zip(titles, results, strict=True))
+    rates = {title: result.rates for title, result in pairs if result.rates is not None}
+    losses = {title: result.losses for title, result in pairs if result.losses is not None}
+    if not rates and not losses:
+        raise RunFileError(
+            f"{results[0].run.path}: neither rates nor losses were recorded, so there is nothing "
+            "to draw. A rate is recorded as 'lr', a loss as 'loss'."
+        )
+    click.echo(f"Wrote {save(plot_run(rates, losses), path)}.", err=True)
+
+
+def _record(result: _Result) -> dict[str, Any]:
+    run = result.run
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.status,
+        "started": run.started.isoformat(),
+        "seconds": result.seconds,
+        "steps": result.steps,
+        "peak_rate": _peak(result),
+        "metrics": result.metrics,
+        "config": run.config,
+        "summary": run.summary,
+    }
+
+
+def _peak(result: _Result) -> float | None:
+    return None if result.rates is None else float(np.nanmax(result.rates[1]))
+
+
+def _table(results: Sequence[_Result]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    named = dict.fromkeys(name for result in results for name in result.metrics)
+    shown = list(named)[:_MOST_METRICS_SHOWN]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("run", "steps", "peak rate", *shown, "seconds"):
+        table.add_column(Text(title), justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("name")
+    for result in results:
+        peak = _peak(result)
+        table.add_row(
+            str(result.run.id),
+            position_text(result.steps),
+            "" if peak is None else number_text(peak, _DIGITS),
+            *(
+                number_text(result.metrics[name], _DIGITS) if name in result.metrics else ""
+                for name in shown
+            ),
+            f"{result.seconds:,.1f}",
+            Text(result.run.status),
+            Text(result.run.name),
+        )
+    return table

@@ -11,20 +11,23 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
-__all__ = ["print_csv", "print_json", "screen"]
-
-_NARROWEST = 80
+__all__ = ["print_csv", "print_json", "print_table", "screen"]
 
 
 def screen() -> "Console":
     """The console: colours on a terminal that wants them, plain text into a pipe."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    # Narrower, tables lose their numbers; better that the terminal breaks the lines.
-    console.width = max(console.width, _NARROWEST)
-    return console
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def print_table(console: "Console", table: "Table") -> None:
+    """Print a table in full: lines that the terminal breaks are better than lost digits."""
+    boundless = console.options.update(max_width=10_000)
+    console.width = max(console.width, console.measure(table, options=boundless).maximum)
+    console.print(table)
 
 
 def print_json(value: Any) -> None:

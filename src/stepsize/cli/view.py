@@ -16,9 +16,9 @@ from stepsize.plot import plot_curves, save
 from stepsize.schedules import Phase
 from stepsize.schedules._summary import (
     MOST_PHASES,
-    MOST_POSITIONS,
     Summary,
     first_phases,
+    steps_to_look_at,
     summarize,
     value_reached,
 )
@@ -28,7 +28,7 @@ __all__ = ["View", "view"]
 Array: TypeAlias = NDArray[np.float64]
 
 _FEWEST_POSITIONS: Final = 2_000
-_MOST_VALUES: Final = 5_000_000
+_MOST_VALUES: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,10 @@ class View:
         click.echo(f"Wrote {save(picture, output)}.", err=True)
 
     def _positions_to_draw(self) -> Array:
-        """0 .. steps, finer where they are few, so that a jump is upright, coarser where many."""
-        count = self.steps
-        if count < _FEWEST_POSITIONS:
-            count *= math.ceil(_FEWEST_POSITIONS / count)
-        return np.linspace(0, self.steps, min(count, MOST_POSITIONS) + 1)
+        """0 .. steps; in between also, where these are few, so that a jump is drawn upright."""
+        if self.steps >= _FEWEST_POSITIONS:
+            return np.append(steps_to_look_at(self.steps), self.steps)
+        return np.linspace(0, self.steps, self.steps * (_FEWEST_POSITIONS // self.steps) + 1)
 
     def _phases(self) -> list[Phase]:
         """Those of a single schedule, if one could tell them apart."""

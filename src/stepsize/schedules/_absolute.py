@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stepsize.errors import InvalidType
 from stepsize.schedules._algebra import Schedule
+from stepsize.schedules._expression import MAX_TEXT, check_limit
 
 __all__ = ["Absolute"]
 
@@ -12,14 +13,15 @@ __all__ = ["Absolute"]
 class Absolute:
     """The values of ``schedule`` are the rates themselves; the groups' base rates are ignored.
 
-    It is no schedule but an outermost mark, taken by ``attach``, ``Policy``, ``Scheduler``, ``parse``
-    and the command line.
+    It is no schedule but an outermost mark, taken by ``attach``, ``Policy``, ``Scheduler``,
+    ``parse`` and the command line.
 
     Args:
         schedule: The schedule whose values are rates.
 
     Raises:
         InvalidType: ``schedule`` is not a schedule.
+        LimitExceeded: The text with the mark is longer than ``parse`` would read.
 
     >>> from stepsize import Absolute, Linear
     >>> Absolute(Linear(1_000, 0.85, 0.95))
@@ -34,6 +36,7 @@ class Absolute:
                 f"Absolute({self.schedule!r}): it marks one whole schedule, but got a "
                 f"{type(self.schedule).__name__}. Example: Absolute(Linear(1000, 3e-4, 0))."
             )
+        check_limit(repr(self), len(repr(self)), MAX_TEXT, "characters")
 
     @property
     def text(self) -> str:

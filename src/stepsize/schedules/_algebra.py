@@ -12,7 +12,9 @@ from itertools import accumulate, pairwise
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, overload
 
 import numpy as np
-from array_api_compat import is_array_api_obj
+from array_api_compat import (
+    is_array_api_obj,  # pyright: ignore[reportUnknownVariableType]  # names absent libraries
+)
 
 from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue
 from stepsize.schedules._backend import LAST_POSITION, NUMBERS, Operations, evaluate_on_array
@@ -20,6 +22,7 @@ from stepsize.schedules._expression import PRODUCT, SEQUENCE, SUM, Expression, e
 from stepsize.schedules._fields import (
     LARGEST,
     SHORTEST,
+    VALUE,
     AnyNumber,
     Factor,
     Length,
@@ -72,6 +75,8 @@ class Schedule(Expression):
     or a clock. Position 0 is the first optimizer step; positions below 0 count as 0; past the end
     the last value holds for ever.
 
+    Values beyond ±1e30 are held there.
+
     Calling it with a Python number, a NumPy array, a torch tensor or a JAX array (also traced by
     ``jit``, ``vmap`` or ``grad``) gives the same kind back. A floating dtype is kept, integers give
     the library's default floating dtype, and arrays are evaluated in double precision inside.
@@ -115,7 +120,7 @@ class Schedule(Expression):
             InvalidType: ``t`` is neither a number nor an array.
             InvalidValue: ``t`` is a number, and not finite.
         """
-        kind = type(t)
+        kind: type[Any] = type(t)
         if kind is float or kind is int:
             if 0 <= t <= LAST_POSITION:
                 return float(self._at(t, NUMBERS))
@@ -295,10 +300,7 @@ def _operand(operator: str, operand: Any) -> "Schedule | Number":
         return operand
     if isinstance(operand, str) or not np.isscalar(operand):
         return _refuse_operand(operator, operand)
-    return checked_number(f"schedule {operator} {operand!r}", "the number", operand, _VALUES)
-
-
-_VALUES = Range(minimum=-LARGEST, maximum=LARGEST)
+    return checked_number(f"schedule {operator} {operand!r}", "the number", operand, VALUE)
 
 
 def _require_end(call: str, schedule: Schedule, remedy: str) -> None:
@@ -312,11 +314,6 @@ def _require_positive_length(call: str, schedule: Schedule) -> None:
             f"{call}: the schedule must last at least {SHORTEST:g} steps, but has length "
             f"{schedule.length:g}. Give it a longer phase."
         )
-
-
-def _enclosed(schedule: Schedule, binds: int) -> str:
-    """The text of an operand, in brackets where Python would read it otherwise."""
-    return repr(schedule) if schedule._binds > binds else f"({schedule!r})"
 
 
 def _union_of_phases(schedules: Sequence[Schedule], horizon: float) -> Iterator[Phase]:
@@ -353,7 +350,7 @@ class Then(Schedule):
         return self.parts
 
     def _write(self) -> str:
-        return " >> ".join(_enclosed(part, SEQUENCE) for part in self.parts)
+        return " >> ".join(part._enclosed(SEQUENCE) for part in self.parts)
 
     @cached_property
     def _ends(self) -> tuple[float, ...]:
@@ -367,6 +364,10 @@ class Then(Schedule):
     def _starts(self) -> tuple[float, ...]:
         return (0, *self._handovers)
 
+    @cached_property
+    def _rows(self) -> Sequence[tuple[Schedule, float, float]]:
+        return tuple(zip(self.parts, self._starts, self._ends, strict=True))
+
     @property
     def length(self) -> float:
         return self._ends[-1]
@@ -378,8 +379,7 @@ class Then(Schedule):
             inside = t - self._starts[index] if t < self._ends[index] else part.length
             return part._at(inside, ops)
         values: Any = None
-        rows = list(zip(self.parts, self._starts, self._ends, strict=True))
-        for part, start, end in reversed(rows):
+        for part, start, end in reversed(self._rows):
             # A sum of fractional lengths is rounded: at its end, t - start may miss the length.
             inside = t - start if math.isinf(end) else ops.where(t < end, t - start, part.length)
             in_part = part._at(ops.where(t < start, 0.0, inside) if start else inside, ops)
@@ -387,7 +387,7 @@ class Then(Schedule):
         return values
 
     def _phases(self, horizon: float) -> Iterator[Phase]:
-        for part, start in zip(self.parts, self._starts, strict=True):
+        for part, start, _ in self._rows:
             if start < horizon:
                 for name, a, b in part._phases(horizon - start):
                     yield Phase(name, start + a, start + b)
@@ -418,7 +418,7 @@ class _Commutative(Schedule):
 
     def _write(self) -> str:
         return f" {self._sign} ".join(
-            _enclosed(operand, self._binds) if isinstance(operand, Schedule) else repr(operand)
+            operand._enclosed(self._binds) if isinstance(operand, Schedule) else repr(operand)
             for operand in self.operands
         )
 
@@ -495,7 +495,7 @@ class _Wrapper(Schedule):
                 positional = False
             else:
                 arguments.append(repr(value) if positional else f"{each.name}={value!r}")
-        return f"{_enclosed(self.schedule, PRODUCT)}.{self._method}({', '.join(arguments)})"
+        return f"{self.schedule._enclosed(PRODUCT)}.{self._method}({', '.join(arguments)})"
 
     def _phases(self, horizon: float) -> Iterator[Phase]:
         return self.schedule._phases(horizon)
@@ -526,11 +526,11 @@ class Stretched(_Wrapper):
         return self.schedule._at(ops.where(t < self.total, inside, self.schedule.length), ops)
 
     def _phases(self, horizon: float) -> Iterator[Phase]:
-        length = self.schedule.length
-        for name, start, end in self.schedule._phases(horizon * length / self.total):
-            yield Phase(
-                name, _whole(start * self.total / length), _whole(end * self.total / length)
-            )
+        total, length = self.total, self.schedule.length
+        for name, start, end in self.schedule._phases(horizon * length / total):
+            # The end is exact; end * total / length may be rounded.
+            stretched = _whole(end * total / length) if end < length else total
+            yield Phase(name, _whole(start * total / length), stretched)
 
 
 def _whole(number: float) -> float:

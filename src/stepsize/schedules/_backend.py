@@ -21,8 +21,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from array_api_compat import (
     array_namespace,
-    device,
-    is_array_api_obj,
+    device,  # pyright: ignore[reportUnknownVariableType]  # its types name absent libraries
+    is_array_api_obj,  # pyright: ignore[reportUnknownVariableType]  # as above
     is_jax_array,
     is_numpy_array,
 )
@@ -115,7 +115,7 @@ class _Arrays:
         # XLA, and torch on a GPU, divide by a known number by multiplying with its reciprocal,
         # which misses multiples of b by one unit in the last place: a step boundary would move.
         # They cannot know a divisor that depends on the data.
-        divisor = self.where(a == a, b, math.nan) if self._divides_by_reciprocal else b  # noqa: PLR0124
+        divisor = self.where(a == a, b, math.nan) if self._divides_by_reciprocal else b
         return a / divisor
 
     def count_passed(self, edges: Sequence[float], t: Any) -> Any:
@@ -149,7 +149,7 @@ class _Arrays:
 
     def full(self, value: Any, like: Any) -> Any:
         if is_array_api_obj(value):
-            return value
+            return cast(Any, value)
         return self._xp.full(like.shape, float(value), dtype=self._xp.float64, device=self._device)
 
     def _doubles(self, values: Sequence[float]) -> Any:

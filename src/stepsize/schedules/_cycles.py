@@ -14,9 +14,9 @@ __all__ = ["Triangular"]
 class Triangular(Schedule):
     """One triangle: from ``low`` up to ``high`` in ``up`` steps, back down in ``down`` steps.
 
-    s(t) = low + (high - low) · (t / up, then 1 - (t - up) / down). ``.repeat()`` gives the cycles of
-    Smith's policies, which the recipe ``cyclic`` writes: "triangular" as it is, "triangular2" with
-    ``shrink=0.5``, "exp_range" with ``factor=gamma``.
+    s(t) = low + (high - low) · (t / up, then 1 - (t - up) / down). ``.repeat()`` gives the cycles
+    of Smith's policies, which the recipe ``cyclic`` writes: "triangular" as it is, "triangular2"
+    with ``shrink=0.5``, "exp_range" with ``factor=gamma``.
 
     Args:
         up: Steps from ``low`` to ``high``, >= 0.

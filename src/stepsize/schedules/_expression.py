@@ -1,4 +1,4 @@
-"""What makes a node of the algebra a value: checked fields, one text, equality by content, limits."""
+"""What makes a node of the algebra a value: checked fields, a text, equality by content, limits."""
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -16,6 +16,7 @@ __all__ = [
     "SEQUENCE",
     "SUM",
     "Expression",
+    "check_limit",
     "expression",
 ]
 
@@ -33,6 +34,16 @@ T = TypeVar("T")
 def expression(cls: type[T]) -> type[T]:
     """Make ``cls`` an immutable node of the algebra: a frozen dataclass compared by content."""
     return dataclass(frozen=True, eq=False, repr=False)(cls)
+
+
+def check_limit(text: str, measured: int, limit: int, unit: str) -> None:
+    """Refuse the expression written ``text`` if it has more than ``limit`` of ``unit``."""
+    if measured > limit:
+        raise LimitExceeded(
+            f"{text[:60]}...: an expression has at most {limit:,} {unit}, so that "
+            f"it can be saved and read back, but this one has {measured:,}. "
+            "Write a long list of values as one Table, and repetition as .repeat()."
+        )
 
 
 class Expression:
@@ -79,16 +90,12 @@ class Expression:
             (self._depth, MAX_NESTING, "levels of nesting"),
             (len(self._written), MAX_TEXT, "characters"),
         ):
-            if measured > limit:
-                raise LimitExceeded(
-                    f"{self._written[:60]}...: an expression has at most {limit:,} {unit}, so that "
-                    f"it can be saved and read back, but this one has {measured:,}. "
-                    "Write a long list of values as one Table, and repetition as .repeat()."
-                )
+            check_limit(self._written, measured, limit, unit)
 
     def _call(self) -> str:
         """The call that built this node, as one would type it."""
-        required, optional = [], []
+        required: list[str] = []
+        optional: list[str] = []
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
             if each.default is MISSING:
@@ -102,6 +109,10 @@ class Expression:
 
     def __repr__(self) -> str:
         return self._written
+
+    def _enclosed(self, binds: int) -> str:
+        """The text as an operand, in brackets where Python would read it otherwise."""
+        return self._written if self._binds > binds else f"({self._written})"
 
     @property
     def text(self) -> str:

@@ -10,8 +10,12 @@ from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
 from stepsize.errors import InvalidType, InvalidValue
 
 __all__ = [
+    "FACTOR",
     "LARGEST",
+    "LENGTH",
+    "PERIOD",
     "SHORTEST",
+    "VALUE",
     "AnyNumber",
     "Factor",
     "Length",
@@ -25,7 +29,7 @@ __all__ = [
 
 Number: TypeAlias = int | float
 
-LARGEST = 1e300
+LARGEST = 1e30
 """The largest size of a value. Products of growing curves are held there, short of overflow."""
 
 SHORTEST = 1e-9
@@ -68,24 +72,19 @@ class Range:
         return " and ".join(["a finite number", *bounds])
 
 
-Length: TypeAlias = Annotated[
-    Number,
-    Range(minimum=0, maximum=2**53, remedy="Lengths count optimizer steps; 0 drops the phase."),
-]
-Period: TypeAlias = Annotated[
-    Number, Range(minimum=SHORTEST, maximum=2**53, remedy="Periods count optimizer steps.")
-]
-Factor: TypeAlias = Annotated[
-    Number, Range(minimum=0, maximum=LARGEST, remedy="0.1 divides by ten, 1 changes nothing.")
-]
-AnyNumber: TypeAlias = Annotated[
-    Number,
-    Range(
-        minimum=-LARGEST,
-        maximum=LARGEST,
-        remedy="Values are multiples of the base rate; 1 is the base rate itself.",
-    ),
-]
+LENGTH = Range(minimum=0, maximum=2**53, remedy="It counts optimizer steps; 0 drops the phase.")
+PERIOD = Range(minimum=SHORTEST, maximum=2**53, remedy="It counts optimizer steps.")
+FACTOR = Range(minimum=0, maximum=LARGEST, remedy="0.1 divides by ten, 1 changes nothing.")
+VALUE = Range(
+    minimum=-LARGEST,
+    maximum=LARGEST,
+    remedy="Values are multiples of the base rate; 1 is the base rate itself.",
+)
+
+Length: TypeAlias = Annotated[Number, LENGTH]
+Period: TypeAlias = Annotated[Number, PERIOD]
+Factor: TypeAlias = Annotated[Number, FACTOR]
+AnyNumber: TypeAlias = Annotated[Number, VALUE]
 
 
 def checked_number(call: str, name: str, value: Any, allowed: Range) -> Number:
@@ -102,13 +101,17 @@ def checked_number(call: str, name: str, value: Any, allowed: Range) -> Number:
             f"{call}: {name} must be {allowed}, but is {value!r} ({type(value).__name__}). "
             f"{allowed.remedy}"
         )
-    try:
-        number = float(value)
-    except OverflowError:  # an integer larger than any double
-        number = math.inf if value > 0 else -math.inf
+    number = _double(value)
     if number not in allowed:
         raise InvalidValue(f"{call}: {name} must be {allowed}, but is {value!r}. {allowed.remedy}")
     return int(number) if number.is_integer() and abs(number) <= _EXACT_INTEGERS else number
+
+
+def _double(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer larger than any double
+        return math.inf if value > 0 else -math.inf
 
 
 def checked_whole_number(call: str, name: str, value: Any, allowed: Range) -> int:

@@ -67,7 +67,8 @@ def schedule_function(name: str) -> Callable[[F], F]:
 
 def _origin(function: Callable[..., Any]) -> str:
     # A reloaded module or notebook cell defines the same function anew: that is no clash.
-    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', '?')}"
+    name = getattr(function, "__qualname__", None)
+    return repr(function) if name is None else f"{function.__module__}.{name}"
 
 
 @expression

@@ -3,13 +3,12 @@
 from stepsize.errors import InvalidValue
 from stepsize.schedules._algebra import Schedule
 from stepsize.schedules._cycles import Triangular
-from stepsize.schedules._fields import Range, checked_number
+from stepsize.schedules._fields import FACTOR, LENGTH, VALUE, Range, checked_number
 from stepsize.schedules._shapes import Cosine, Exponential, Hold, Linear, Warmup
 
 __all__ = ["cyclic", "linear_to_zero", "one_cycle", "warmup_cosine", "wsd"]
 
 _TOTAL = Range(above=0, maximum=2**53, remedy="It counts optimizer steps.")
-_PART = Range(minimum=0, maximum=2**53, remedy="It counts optimizer steps.")
 
 
 def _warmup(steps: float) -> Schedule:
@@ -19,8 +18,8 @@ def _warmup(steps: float) -> Schedule:
 
 def _rest(call: str, total: float, **parts: float) -> float:
     """What the parts leave of the total."""
-    checked_number(call, "total", total, _TOTAL)
-    rest = total - sum(checked_number(call, name, part, _PART) for name, part in parts.items())
+    whole = checked_number(call, "total", total, _TOTAL)
+    rest = whole - sum(checked_number(call, name, part, LENGTH) for name, part in parts.items())
     if rest < 0:
         named = " and ".join(f"{name} ({part!r})" for name, part in parts.items())
         raise InvalidValue(
@@ -35,8 +34,9 @@ def warmup_cosine(
 ) -> Schedule:
     """Linear warmup, then a cosine from the peak.
 
-    After the warmup, with u the progress through the rest: end + (1 - end) · (1 + cos(2π · num_cycles
-    · u)) / 2. The first update is not wasted: the warmup starts at 1 / (warmup + 1).
+    After the warmup, with u the progress through the rest:
+    end + (1 - end) · (1 + cos(2π · num_cycles · u)) / 2.
+    The first update is not wasted: the warmup starts at 1 / (warmup + 1).
 
     Args:
         total: Length of the whole in optimizer steps, > 0.
@@ -53,6 +53,7 @@ def warmup_cosine(
     """
     call = f"warmup_cosine({total!r}, warmup={warmup!r}, end={end!r}, num_cycles={num_cycles!r})"
     rest = _rest(call, total, warmup=warmup)
+    checked_number(call, "end", end, VALUE)
     checked_number(call, "num_cycles", num_cycles, Range(above=0, maximum=1e6))
     if num_cycles == 0.5 or rest == 0:
         return _warmup(warmup) >> Cosine(rest, end=end)
@@ -78,6 +79,7 @@ def wsd(total: float, warmup: float, cooldown: float, end: float = 0) -> Schedul
     """
     call = f"wsd({total!r}, warmup={warmup!r}, cooldown={cooldown!r}, end={end!r})"
     stable = _rest(call, total, warmup=warmup, cooldown=cooldown)
+    checked_number(call, "end", end, VALUE)
     return _warmup(warmup) >> Hold(stable) >> Linear(cooldown, end=end)
 
 
@@ -117,10 +119,12 @@ def one_cycle(
     torch's ``OneCycleLR`` (div_factor 25, final_div_factor 1e4).
     """
     call = f"one_cycle({total!r}, rise={rise!r}, start={start!r}, end={end!r})"
-    checked_number(call, "total", total, _TOTAL)
-    checked_number(call, "rise", rise, Range(minimum=0, maximum=1, remedy="It is a fraction."))
-    up = rise * total
-    return Cosine(up, start=start, end=1) >> Cosine(total - up, end=end)
+    whole = checked_number(call, "total", total, _TOTAL)
+    part = checked_number(call, "rise", rise, Range(minimum=0, maximum=1, remedy="It is a part."))
+    checked_number(call, "start", start, VALUE)
+    checked_number(call, "end", end, VALUE)
+    up = part * whole
+    return Cosine(up, start=start, end=1) >> Cosine(whole - up, end=end)
 
 
 def cyclic(
@@ -149,7 +153,15 @@ def cyclic(
 
     Source: Smith 2017 (arXiv 1506.01186); the same values as torch's ``CyclicLR``.
     """
+    call = f"cyclic({up!r}, {down!r}, {low!r}, {high!r}, shrink={shrink!r}, factor={factor!r})"
+    checked_number(call, "up", up, LENGTH)
+    if down is not None:
+        checked_number(call, "down", down, LENGTH)
+    bottom = checked_number(call, "low", low, VALUE)
+    height = checked_number(call, "high", high, VALUE) - bottom
+    checked_number(call, "shrink", shrink, FACTOR)
+    decay = checked_number(call, "factor", factor, FACTOR)
     waves = Triangular(up, down).repeat(shrink=shrink)
-    if factor != 1:
-        waves = waves * Exponential(factor)
-    return waves * (high - low) + low
+    if decay != 1:
+        waves = waves * Exponential(decay)
+    return waves * height + bottom

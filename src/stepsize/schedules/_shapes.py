@@ -1,11 +1,10 @@
 """The primitive schedules, one class each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Any, cast
-
-import math
 
 from stepsize.errors import InvalidType
 from stepsize.schedules import _curves
@@ -13,7 +12,10 @@ from stepsize.schedules._algebra import Schedule, bounded_power
 from stepsize.schedules._backend import Operations
 from stepsize.schedules._expression import expression
 from stepsize.schedules._fields import (
+    FACTOR,
     LARGEST,
+    LENGTH,
+    VALUE,
     AnyNumber,
     Factor,
     Length,
@@ -38,10 +40,7 @@ __all__ = [
     "Warmup",
 ]
 
-_LENGTH = Range(minimum=0, maximum=2**53, remedy="Lengths count optimizer steps.")
 _POSITION = Range(above=0, maximum=2**53, remedy="Positions count optimizer steps.")
-_FACTOR = Range(minimum=0, maximum=LARGEST, remedy="0.1 divides by ten.")
-_VALUE = Range(minimum=-LARGEST, maximum=LARGEST)
 
 
 class _Endless(Schedule):
@@ -294,7 +293,7 @@ class MultiStep(_Endless):
         call = self._call()
         checked = {
             checked_number(call, "each position", at, _POSITION): checked_number(
-                call, "each factor", factor, _FACTOR
+                call, "each factor", factor, FACTOR
             )
             for at, factor in cast(Mapping[Any, Any], given).items()
         }
@@ -319,7 +318,8 @@ class _FrozenMapping(dict[float, float]):
         raise InvalidType("A schedule is immutable. Build another one with the new numbers.")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    clear = pop = popitem = _refuse
+    setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]  # dict overloads them
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
@@ -400,8 +400,8 @@ class Table(Schedule):
         call = f"Table({rows!r})"
         checked = tuple(
             (
-                checked_number(call, "steps of each row", steps, _LENGTH),
-                checked_number(call, "value of each row", value, _VALUE),
+                checked_number(call, "steps of each row", steps, LENGTH),
+                checked_number(call, "value of each row", value, VALUE),
             )
             for steps, value in rows
         )

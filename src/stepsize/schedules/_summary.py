@@ -12,10 +12,10 @@ from stepsize.schedules._algebra import Phase, Schedule
 
 __all__ = [
     "MOST_PHASES",
-    "MOST_POSITIONS",
     "PhaseSummary",
     "Summary",
     "first_phases",
+    "steps_to_look_at",
     "summarize",
     "value_reached",
 ]
@@ -23,7 +23,7 @@ __all__ = [
 Array: TypeAlias = NDArray[np.float64]
 
 MOST_PHASES: Final = 100
-MOST_POSITIONS: Final = 1_000_000
+_MOST_POSITIONS: Final = 1_000_000
 _SAMPLES_OF_A_PHASE: Final = 256
 
 
@@ -71,7 +71,7 @@ class Summary:
         average: The mean of the steps' values.
         area: Their sum.
         steps_at_zero: How many of them are 0.
-        exact: False if not every step was looked at, but a million of them, evenly spaced.
+        exact: False if not every step was looked at, but a million of them.
         phases: The first hundred.
         more_phases: Whether there are others.
     """
@@ -108,12 +108,7 @@ def summarize(schedule: Schedule, steps: int, scale: float = 1.0) -> Summary:
     >>> [(phase.name, phase.movement, phase.last) for phase in summary.phases]
     [('Hold', 'stays', 1.0), ('Linear', 'falls', 0.0)]
     """
-    exact = steps <= MOST_POSITIONS
-    positions = (
-        np.arange(steps, dtype=np.float64)
-        if exact
-        else np.floor(np.linspace(0, steps - 1, MOST_POSITIONS))
-    )
+    positions = steps_to_look_at(steps)
     values = _scaled(schedule, positions, scale)
     end = scale * value_reached(schedule, steps)
     average = float(values.mean())
@@ -138,10 +133,27 @@ def summarize(schedule: Schedule, steps: int, scale: float = 1.0) -> Summary:
         average=average,
         area=average * steps,
         steps_at_zero=round(np.count_nonzero(values == 0) * steps / len(values)),
-        exact=exact,
+        exact=len(positions) == steps,
         phases=tuple(_summarize_phase(schedule, phase, scale) for phase in phases[:MOST_PHASES]),
         more_phases=len(phases) > MOST_PHASES,
     )
+
+
+def steps_to_look_at(steps: int) -> Array:
+    """All positions 0 .. steps-1, or a million of them if they are more.
+
+    Each but the first and the last is a random one of its millionth, the same every time. Evenly
+    spaced, they could keep in step with a curve that repeats, and always meet its low points.
+
+    >>> len(steps_to_look_at(10_000)), len(steps_to_look_at(10**12))
+    (10000, 1000000)
+    """
+    if steps <= _MOST_POSITIONS:
+        return np.arange(steps, dtype=np.float64)
+    within = np.random.default_rng(0).random(_MOST_POSITIONS)
+    positions = np.floor((np.arange(_MOST_POSITIONS) + within) * (steps / _MOST_POSITIONS))
+    positions[0], positions[-1] = 0, steps - 1
+    return positions
 
 
 def first_phases(schedule: Schedule, horizon: float) -> list[Phase]:

@@ -1,24 +1,33 @@
-"""The text form: ``parse`` reads what ``repr`` writes, by walking the syntax tree.
+"""The text form: ``parse`` reads what ``repr`` writes.
 
-Nothing is evaluated and nothing is imported. Names are those of the classes and recipes; numbers
-are finite literals; the operators and methods are the algebra's.
+Nothing is evaluated and nothing is imported: the text is cut into tokens, and the tokens are read
+from left to right by this grammar, which is Python's for the expressions that it covers. (Python's
+own parser takes seconds for a long text, overflows on a deep one, and often points elsewhere than
+at the mistake.)
+
+    text      = schedule | "Absolute" "(" schedule ")"
+    schedule  = sum (">>" sum)*
+    sum       = product ("+" product)*
+    product   = factor ("*" factor)*
+    factor    = (number | name arguments | "(" schedule ")") ("." method arguments)*
+    arguments = "(" ([name "="] value),* ")"
+    value     = number | string | "None" | "[" value,* "]" | "(" value,* ")" | "{" pair,* "}"
+    pair      = number ":" number
 """
 
-import ast
+import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn
 
-from stepsize.errors import InvalidType, InvalidValue, LimitExceeded, TextError
-from stepsize.schedules import _algebra, _cycles, _function, _recipes, _shapes
+from stepsize.errors import InvalidType, InvalidValue, TextError
+from stepsize.schedules import _cycles, _function, _recipes, _shapes
 from stepsize.schedules._absolute import Absolute
 from stepsize.schedules._algebra import ALGEBRA_METHODS, Product, Schedule, Sum, then
 from stepsize.schedules._expression import MAX_NESTING, MAX_NODES, MAX_TEXT
 
 __all__ = ["known_names", "parse"]
-
-_FOUND_AT_BUILD = (InvalidValue, InvalidType, TypeError)
 
 
 def known_names() -> Mapping[str, Callable[..., Schedule]]:
@@ -53,40 +62,10 @@ def parse(text: str) -> Schedule | Absolute:
         ...
     stepsize.errors.TextError: Cosine(-1): steps must be a finite number and at least 0...
     """
-    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(text, str):
         raise InvalidType(
             f"parse({text!r}): a text is needed, but this is a {type(text).__name__}."
         )
-    _check_limits(text)
-    # Brackets let a text span lines; they move the first line's columns by one.
-    try:
-        tree = ast.parse(f"({text}\n)", mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", 1) or 1
-        offset = (getattr(error, "offset", 1) or 1) - (2 if line == 1 else 1)
-        _fail(text, "this is no expression", line, offset, cause=error)
-    return _Reader(text).read(tree.body)
-
-
-# ------------------------------------------------------------------ before the parser
-
-_TOKENS = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-      | (?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
-      | (?P<name>[^\W\d]\w*)
-      | (?P<string>'[^'\\\n]*'|"[^"\\\n]*")
-      | (?P<open>[(\[{])
-      | (?P<close>[)\]}])
-      | (?P<operator>>>|\*(?!\*)|\+)
-      | (?P<minus>-(?=[\d.]))
-      | (?P<dot>\.)
-      | (?P<rest>[,:=])""",
-    re.VERBOSE,
-)
-
-
-def _check_limits(text: str) -> None:
-    """Refuse what Python's parser would choke on before it sees it."""
     if len(text) > MAX_TEXT:
         raise TextError(
             f"parse({text[:40]!r}...): a schedule's text has at most {MAX_TEXT:,} characters, but "
@@ -94,194 +73,288 @@ def _check_limits(text: str) -> None:
         )
     if not text.strip():
         raise TextError(
-            f"parse({text!r}): there is nothing in this text. Example: 'Warmup(500) >> Cosine(9500)'."
+            f"parse({text[:40]!r}): there is nothing in this text. "
+            "Example: 'Warmup(500) >> Cosine(9500)'."
         )
-    position = depth = nodes = 0
-    while position < len(text):
-        token = _TOKENS.match(text, position)
-        if token is None:
-            _fail_at(text, position, f"{text[position]!r} has no meaning in a schedule")
-        kind = token.lastgroup
-        if kind == "open":
-            depth += 1
-            nodes += text[position] == "("
-        elif kind == "close":
-            depth -= 1
-        elif kind == "operator":
-            nodes += 1
-        if depth > MAX_NESTING:
-            _fail_at(text, position, f"brackets nest more than {MAX_NESTING} levels deep here")
-        if depth < 0:
-            _fail_at(text, position, "this bracket closes nothing")
-        # A node is written with at most one call bracket, one bracket around it and one operator.
-        if nodes > 3 * MAX_NODES:
-            _fail_at(
-                text, position, f"an expression has at most {MAX_NODES:,} nodes; too many here"
-            )
-        position = token.end()
-    if depth > 0:
-        _fail_at(text, len(text) - 1, "a bracket is never closed")
+    return _Reader(text).read()
 
 
-def _fail_at(text: str, position: int, message: str) -> NoReturn:
-    line = text.count("\n", 0, position) + 1
-    _fail(text, message, line, position - (text.rfind("\n", 0, position) + 1))
-
-
-def _fail(
-    text: str, message: str, line: int, column: int, cause: BaseException | None = None
-) -> NoReturn:
+def _fail(text: str, place: int, message: str, cause: BaseException | None = None) -> NoReturn:
     """Raise with the offending line, cut to what fits a terminal, and a caret under the place."""
-    lines = text.splitlines() or [""]
-    line = min(max(line, 1), len(lines))
-    shown, column = lines[line - 1].expandtabs(1), max(column, 0)
-    left = max(0, column - 50)
-    window = shown[left : left + 78]
-    place = f" (line {line})" if len(lines) > 1 else ""
-    raise TextError(f"{message}{place}\n    {window}\n    {' ' * (column - left)}^") from cause
+    start = text.rfind("\n", 0, place) + 1
+    line = text[start:].partition("\n")[0]
+    left = max(0, place - start - 50)
+    window = "".join(c if c.isprintable() else " " for c in line[left : left + 78])
+    where = f"Line {text.count(chr(10), 0, place) + 1}: " if "\n" in text.strip() else ""
+    caret = " " * (place - start - left) + "^"
+    raise TextError(f"{where}{message}\n    {window}\n    {caret}") from cause
 
 
-# ------------------------------------------------------------------ the syntax tree
+# ------------------------------------------------------------------ tokens
 
-_OPERATORS: Mapping[type[ast.operator], str] = {ast.RShift: ">>", ast.Mult: "*", ast.Add: "+"}
+_TOKENS = re.compile(
+    r"""(?P<space>[ \t\r\n]+)
+      | (?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
+      | (?P<name>[^\W\d]\w*)
+      | (?P<string>'[^'\\\r\n]*'|"[^"\\\r\n]*")
+      | (?P<sign>>>|\*(?!\*)|[-+.,:=()\[\]{}])""",
+    re.VERBOSE,
+)
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    place: int
+
+
+def _cut(text: str) -> list[_Token]:
+    """The tokens of ``text``, refused where it is larger than any expression may be."""
+    tokens: list[_Token] = []
+    place = depth = nodes = 0
+    while place < len(text):
+        found = _TOKENS.match(text, place)
+        if found is None:
+            _fail(text, place, f"{text[place]!r} has no meaning in a schedule.")
+        token = _Token(str(found.lastgroup), found[0], place)
+        if token.text in ("(", "[", "{"):
+            depth += 1
+        elif token.text in (")", "]", "}"):
+            depth -= 1
+        if depth > MAX_NESTING:
+            _fail(text, place, f"Brackets nest more than {MAX_NESTING} levels deep here.")
+        # A node is written with at most one bracket of its own, one around it and one operator.
+        nodes += token.text in ("(", ">>", "*", "+")
+        if nodes > 3 * MAX_NODES:
+            _fail(text, place, f"An expression has at most {MAX_NODES:,} nodes; here are too many.")
+        if token.kind != "space":
+            tokens.append(token)
+        place = found.end()
+    tokens.append(_Token("end", "", len(text.rstrip())))
+    return tokens
+
+
+# ------------------------------------------------------------------ the grammar
+
+_OPERATORS = (">>", "+", "*")
+_JOINED = "Only >>, * and + join schedules"
+_HOLD = "For a constant value write Hold(steps, value), or Constant(value) as the last phase."
 
 
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
+        self._tokens = _cut(text)
+        self._index = 0
         self._known = known_names()
 
-    def read(self, root: ast.expr) -> Schedule | Absolute:
-        if _called_name(root) == "Absolute":
-            call = cast(ast.Call, root)
-            if len(call.args) != 1 or call.keywords:
-                self._fail(call, "Absolute(...) takes one schedule and nothing else")
-            return Absolute(self._schedule(call.args[0]))
-        return self._schedule(root)
+    def read(self) -> Schedule | Absolute:
+        marked = [token.text for token in self._tokens[:2]] == ["Absolute", "("]
+        if not marked:
+            return self._end(self._schedule())
+        self._index = 2
+        schedule = self._schedule()
+        self._expect(")", "Absolute(...) takes one schedule and nothing else")
+        mark = self._build(self._tokens[0].place, Absolute, schedule)
+        return self._end(mark, "Absolute(...) marks a whole expression: nothing can follow")
 
-    def _schedule(self, node: ast.expr) -> Schedule:
-        value = self._operand(node)
+    def _end(self, result: Any, message: str = _JOINED) -> Any:
+        if self._now.kind != "end":
+            self._refuse(message)
+        return result
+
+    def _schedule(self) -> Schedule:
+        place = self._now.place
+        value = self._joined(0)
         if not isinstance(value, Schedule):
-            self._fail(node, f"a schedule is needed here, but {value!r} is a number", _HOLD)
+            self._fail(place, f"A schedule is needed here, but {value!r} is a number. {_HOLD}")
         return value
 
-    def _operand(self, node: ast.expr) -> Schedule | float:
-        if isinstance(node, ast.BinOp):
-            return self._operation(node)
-        if isinstance(node, ast.Call):
-            return self._call(node)
-        if isinstance(node, ast.Name):
-            self._unknown(node, node.id)
-        return self._number(node)
+    def _joined(self, level: int) -> Schedule | float:
+        """Operands joined by the operator of ``level`` and of the levels above, which bind more."""
+        if level == len(_OPERATORS):
+            return self._factor()
+        places = [self._now.place]
+        values = [self._joined(level + 1)]
+        while self._take(_OPERATORS[level]):
+            places.append(self._now.place)
+            values.append(self._joined(level + 1))
+        if len(values) == 1:
+            return values[0]
+        return self._join(_OPERATORS[level], places, values)
 
-    def _operation(self, node: ast.BinOp) -> Schedule:
-        kind = type(node.op)
-        if kind not in _OPERATORS:
-            self._fail(node, "only >>, * and + join schedules")
-        operands: list[ast.expr] = []
-        left: ast.expr = node
-        # A long chain leans to the left: walk it, so that its length costs no recursion.
-        while isinstance(left, ast.BinOp) and type(left.op) is kind:
-            operands.append(left.right)
-            left = left.left
-        operands.append(left)
-        operands.reverse()
-        values = [self._operand(each) for each in operands]
-        schedules = [value for value in values if isinstance(value, Schedule)]
-        if kind is ast.RShift and len(schedules) < len(values):
-            number = next(e for e, v in zip(operands, values, strict=True) if v not in schedules)
-            self._fail(number, "only schedules follow each other with >>", _HOLD)
+    def _join(self, operator: str, places: list[int], values: list[Schedule | float]) -> Schedule:
+        if operator == ">>":
+            parts: list[Schedule] = []
+            for place, value in zip(places, values, strict=True):
+                if not isinstance(value, Schedule):
+                    self._fail(place, f"Only schedules follow each other with >>. {_HOLD}")
+                parts.append(value)
+            endless = (p for p, part in zip(places, parts[:-1], strict=False) if _is_endless(part))
+            return self._build(next(endless, places[0]), then, parts)
         if not isinstance(values[0], Schedule) and not isinstance(values[1], Schedule):
-            self._fail(node, "numbers are not calculated with: write the result")
-        if kind is ast.RShift:
-            return self._build(node, then, schedules)
-        return self._build(node, Product if kind is ast.Mult else Sum, tuple(values))
+            self._fail(places[0], "Numbers are not calculated with here: write the result.")
+        return self._build(places[0], Product if operator == "*" else Sum, tuple(values))
 
-    def _call(self, node: ast.Call) -> Schedule:
-        target = node.func
-        if isinstance(target, ast.Name):
-            if target.id == "Absolute":
-                self._fail(node, "Absolute(...) marks a whole expression: it must be outermost")
-            if target.id not in self._known:
-                self._unknown(target, target.id)
-            make = self._known[target.id]
-            texts = make is _function.Function
-        elif isinstance(target, ast.Attribute):
-            if target.attr not in ALGEBRA_METHODS:
-                self._fail(
-                    target,
-                    f".{target.attr} is no method of a schedule's text",
-                    f"There are: {', '.join(f'.{name}()' for name in ALGEBRA_METHODS)}.",
-                )
-            make = getattr(self._schedule(target.value), target.attr)
-            texts = False
+    def _factor(self) -> Schedule | float:
+        token = self._now
+        value: Schedule | float
+        if self._take("("):
+            value = self._joined(0)
+            self._expect(")", _JOINED)
+        elif token.kind == "name":
+            value = self._call()
         else:
-            self._fail(node, "only names of schedules and recipes can be called")
-        if any(keyword.arg is None for keyword in node.keywords):
-            self._fail(node, "** has no meaning in a schedule")
-        arguments = [self._argument(each, texts) for each in node.args]
-        keywords = {str(k.arg): self._argument(k.value, texts) for k in node.keywords}
-        return self._build(node, make, *arguments, **keywords)
+            value = self._number("A schedule or a number")
+        while self._now.text == ".":
+            if not isinstance(value, Schedule):
+                self._fail(token.place, f"A schedule is needed here, but {value!r} is a number.")
+            self._index += 1
+            value = self._method(value)
+        return value
 
-    def _build(self, node: ast.expr, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _call(self) -> Schedule:
+        name = self._next()
+        if name.text == "Absolute":
+            self._fail(name.place, "Absolute(...) marks a whole expression: it must be outermost.")
+        if name.text not in self._known:
+            close = [known for known in self._known if known.lower() == name.text.lower()]
+            known = f"There are: {', '.join(self._known)}."
+            remedy = f"Did you mean {close[0]}?" if close else known
+            self._fail(name.place, f"{name.text!r} is no schedule or recipe. {remedy}")
+        return self._called(name, self._known[name.text])
+
+    def _method(self, schedule: Schedule) -> Schedule:
+        name = self._next()
+        if name.text not in ALGEBRA_METHODS:
+            known = ", ".join(f".{method}()" for method in ALGEBRA_METHODS)
+            self._fail(
+                name.place, f"{name.text!r} is no method of a schedule's text. There are: {known}."
+            )
+        return self._called(name, getattr(schedule, name.text))
+
+    def _called(self, name: _Token, make: Callable[..., Schedule]) -> Schedule:
+        self._expect("(", f"{name.text} needs its arguments: {_usage(make)}")
+        arguments: list[Any] = []
+        named: dict[str, Any] = {}
+        while not self._take(")"):
+            token, following = self._tokens[self._index : self._index + 2]
+            if token.kind == "name" and following.text == "=":
+                if token.text in named:
+                    self._fail(token.place, f"{token.text!r} is given twice.")
+                self._index += 2
+                named[token.text] = self._value()
+            elif named:
+                self._fail(token.place, "An argument without a name cannot follow a named one.")
+            else:
+                arguments.append(self._value())
+            self._comma(")")
+        return self._build(name.place, make, *arguments, **named)
+
+    # -------------------------------------------------------------- values
+
+    def _value(self) -> Any:
+        token = self._now
+        if self._take("["):
+            return self._values("]")
+        if self._take("("):
+            values = self._values(")")
+            grouped = len(values) == 1 and self._tokens[self._index - 2].text != ","
+            return values[0] if grouped else values
+        if self._take("{"):
+            return self._mapping()
+        if self._take("None"):
+            return None
+        if token.kind == "string":
+            return self._next().text[1:-1]
+        return self._number("A number")
+
+    def _values(self, close: str) -> list[Any]:
+        values: list[Any] = []
+        while not self._take(close):
+            values.append(self._value())
+            self._comma(close)
+        return values
+
+    def _mapping(self) -> dict[float, float]:
+        mapping: dict[float, float] = {}
+        while not self._take("}"):
+            place = self._now.place
+            key = self._number("A number")
+            if key in mapping:
+                self._fail(place, f"{key!r} appears twice in this mapping.")
+            self._expect(":", "A mapping is written {position: factor, ...}")
+            mapping[key] = self._number("A number")
+            self._comma("}")
+        return mapping
+
+    def _number(self, needed: str) -> float:
+        place = self._now.place
+        negative = self._take("-")
+        if self._now.kind != "number":
+            self._refuse(f"{needed} is needed here")
+        literal = self._next().text
+        try:
+            number = float(literal)
+        except ValueError:  # 1__0
+            self._fail(place, f"{literal!r} is no number.")
+        if math.isinf(number):
+            self._fail(place, "A number must be finite, but this one is too large.")
+        if literal.replace("_", "").isdigit():
+            number = int(literal)
+        return -number if negative else number
+
+    # -------------------------------------------------------------- tokens and failures
+
+    @property
+    def _now(self) -> _Token:
+        return self._tokens[self._index]
+
+    def _next(self) -> _Token:
+        self._index += 1
+        return self._tokens[self._index - 1]
+
+    def _take(self, text: str) -> bool:
+        found = self._now.text == text
+        self._index += found
+        return found
+
+    def _expect(self, text: str, message: str) -> None:
+        if not self._take(text):
+            self._refuse(message)
+
+    def _comma(self, close: str) -> None:
+        if not self._take(",") and self._now.text != close:
+            self._refuse(f"A comma or {close!r} is needed here")
+
+    def _refuse(self, message: str) -> NoReturn:
+        token = self._now
+        found = "the text ends" if token.kind == "end" else f"here is {token.text[:40]!r}"
+        self._fail(token.place, f"{message}, but {found}.")
+
+    def _fail(self, place: int, message: str, cause: BaseException | None = None) -> NoReturn:
+        _fail(self._text, place, message, cause)
+
+    def _build(self, place: int, make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return make(*args, **kwargs)
-        except LimitExceeded as error:
-            raise TextError(str(error)) from error
-        except _FOUND_AT_BUILD as error:
-            self._fail(node, _without_internals(str(error)), cause=error)
-
-    def _argument(self, node: ast.expr, text_allowed: bool) -> Any:
-        if isinstance(node, ast.List | ast.Tuple):
-            return [self._argument(each, False) for each in node.elts]
-        if isinstance(node, ast.Dict):
-            if any(key is None for key in node.keys):
-                self._fail(node, "** has no meaning in a schedule")
-            keys = [self._number(cast(ast.expr, key)) for key in node.keys]
-            if len(set(keys)) < len(keys):
-                self._fail(node, "a position appears twice in this mapping")
-            return dict(zip(keys, map(self._number, node.values), strict=True))
-        if isinstance(node, ast.Constant) and node.value is None:
-            return None
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and text_allowed:
-            return node.value
-        return self._number(node)
-
-    def _number(self, node: ast.expr) -> float:
-        negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-        literal = cast(ast.UnaryOp, node).operand if negative else node
-        if not isinstance(literal, ast.Constant):
-            self._fail(node, "a number is needed here")
-        value: object = literal.value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self._fail(node, f"a number is needed here, but this is {value!r}")
-        if not math.isfinite(value):
-            self._fail(node, "a number must be finite, but this one is infinite")
-        return -value if negative else value
-
-    def _unknown(self, node: ast.expr, name: str) -> NoReturn:
-        close = [known for known in self._known if known.lower() == name.lower()]
-        remedy = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(self._known)}."
-        self._fail(node, f"{name!r} is no schedule or recipe", remedy)
-
-    def _fail(
-        self, node: ast.expr, message: str, remedy: str = "", cause: BaseException | None = None
-    ) -> NoReturn:
-        # ast counts columns in UTF-8 bytes.
-        line_text = (self._text.splitlines() or [""])[node.lineno - 1]
-        in_bytes = node.col_offset - (1 if node.lineno == 1 else 0)
-        column = len(line_text.encode()[: max(in_bytes, 0)].decode(errors="ignore"))
-        _fail(self._text, f"{message}. {remedy}".rstrip(". ") + ".", node.lineno, column, cause)
+        except (InvalidValue, InvalidType) as error:
+            self._fail(place, str(error), error)
+        except TypeError as error:
+            # Python's own words count the instance as an argument: ask the signature instead.
+            try:
+                inspect.signature(make).bind(*args, **kwargs)
+            except TypeError as arity:
+                self._fail(place, f"{_usage(make)}: {arity}.", error)
+            raise
 
 
-_HOLD = "For a constant value write Hold(steps, value), or Constant(value) as the last phase."
+def _is_endless(schedule: Schedule) -> bool:
+    return math.isinf(schedule.length)
 
 
-def _called_name(node: ast.expr) -> str | None:
-    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-
-
-def _without_internals(message: str) -> str:
-    # Python's own TypeError for a wrong arity says "Cosine.__init__() takes ..., but ... given",
-    # counting the instance itself.
-    return message.replace(".__init__()", "()")
+def _usage(make: Callable[..., Any]) -> str:
+    """The call as one would type it: ``Cosine(steps, start=1, end=0)``."""
+    parameters = inspect.signature(make).parameters.values()
+    shown = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters]
+    return f"{make.__name__}({', '.join(shown)})"

@@ -5,6 +5,7 @@ import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,7 +27,7 @@ from stepsize.schedules import (
     wsd,
 )
 from stepsize.schedules._algebra import Product, Sum
-from stepsize.schedules._fields import Number, Range, number_ranges
+from stepsize.schedules._fields import LARGEST, SHORTEST, Number, Range, number_ranges
 from stepsize.schedules._text import known_names
 
 try:
@@ -251,8 +252,9 @@ def _check_numbers(schedule: Schedule) -> None:
     else:
         assert length or schedule >> Hold(1) == Hold(1), f"{schedule!r} does not vanish"
     phases = schedule.phases(10_000)
-    for before, following in zip(phases, phases[1:], strict=False):
-        assert before.end == following.start, f"{schedule!r}: phases leave a gap: {phases}"
+    for before, following in pairwise(phases):
+        gap = abs(following.start - before.end)
+        assert gap < SHORTEST, f"{schedule!r}: phases leave a gap: {phases}"
 
 
 def _check_library(schedule: Schedule, library: Library) -> None:
@@ -291,7 +293,7 @@ def _scale(part: Schedule | Number) -> float:
     if isinstance(part, Sum):
         return sum(map(_scale, part.operands))
     if isinstance(part, Product):
-        return min(math.prod(map(_scale, part.operands)), 1e300)
+        return min(math.prod(map(_scale, part.operands)), LARGEST)
     own = float(np.max(np.abs(part(positions(part)))))
     inner = [getattr(part, "schedule", None), *getattr(part, "parts", ())]
     return max([own, *(_scale(each) for each in inner if each is not None)])

@@ -51,7 +51,7 @@ class Bowl:
 
     def evaluate(self) -> Mapping[str, float]:
         """The loss now."""
-        return {"loss": self._loss()}
+        return {"val_loss": self._loss()}
 
     def snapshot(self) -> Any:
         """The coordinates and the state of the noise."""

@@ -1,3 +1,6 @@
 """stepsize for torch: attach a schedule to an optimizer, or hand a training to ``run``."""
 
+from stepsize.torch._attach import *
+from stepsize.torch._attachment import *
+from stepsize.torch._claims import attached_quantities as attached_quantities
 from stepsize.torch._training import *

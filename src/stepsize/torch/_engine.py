@@ -20,7 +20,7 @@ import torch
 
 from stepsize.errors import AttachmentError, ForeignWrite, InvalidValue
 from stepsize.policy import Policy, PolicyState
-from stepsize.signals import Sink, Tick
+from stepsize.signals import Decision, Observation, Sink, Tick
 from stepsize.torch._claims import claim, refuse_claimed, release
 from stepsize.torch._groups import (
     Group,
@@ -120,10 +120,12 @@ class Engine:
         self.slots: dict[Key, list[Slot]] = {key: [] for key in rules}
         self.tracks: list[Track] = []
         self._count = 0
-        self._last_step: tuple[list[Track], int] | None = None
+        self._last_step: tuple[list[Track], int, float] | None = None
         self._warned: set[str] = set()
         self._hooks: list[Any] = []
         self._detached = False
+        self._resumed: set[int] = set()
+        self._captured = False
         if clock is not None:
             self.position = self._read_clock(clock)
         self._take_in(optimizer)
@@ -145,8 +147,13 @@ class Engine:
 
     @property
     def hooked(self) -> bool:
-        """Whether the optimizer's own steps are followed."""
+        """Whether the optimizer has hooks."""
         return bool(self._hooks)
+
+    @property
+    def counts_by_itself(self) -> bool:
+        """Whether the hooks see every step."""
+        return self.hooked and not self._captured
 
     @property
     def optimizer(self) -> OptimizerLike:
@@ -206,7 +213,9 @@ class Engine:
         new: dict[Key, list[Slot]] = {key: [] for key in self.rules}
         for index in range(self._count, len(groups)):
             for key, rules in self.rules.items():
-                following = [n for n, rule in enumerate(rules) if rule.matches(index, groups[index])]
+                following = [
+                    n for n, rule in enumerate(rules) if rule.matches(index, groups[index])
+                ]
                 if len(following) > 1:
                     raise AttachmentError(
                         f"attach(..., {label(key)}={{...}}): a group follows one schedule, but "
@@ -221,6 +230,7 @@ class Engine:
         for key, slots in new.items():
             self.slots[key].extend(slots)
         self._count = len(groups)
+        self._capturable = any(group.get("capturable") for group in groups)
         names = [group.get("name") for group in groups]
         self._names = [
             str(index if name is None or names.count(name) > 1 else name)
@@ -290,6 +300,7 @@ class Engine:
         self.waiting = dict(states)
         self.tracks = []
         self._last_step = None
+        self._resumed = {index for index in starts if index >= self._count}
         self.arrange()
         self.write()
 
@@ -298,6 +309,31 @@ class Engine:
         groups = self.optimizer.param_groups
         for track in self.tracks:
             track.write(groups, self.position)
+
+    def start_clock(self, index: int) -> None:
+        """Let this group count positions of its own from now on."""
+        # A group that the saved run had added is added again: its clock goes on.
+        if index in self._resumed:
+            self._resumed.remove(index)
+        else:
+            self.starts[index] = self.position
+        self.arrange()
+        self.write()
+
+    def observe(self, observation: Observation) -> tuple[Decision, ...]:
+        """Ask the controllers of every track, and carry out what they decide about the values."""
+        observed = [
+            (track, *track.policy.observe(track.state, observation)) for track in self.tracks
+        ]
+        if any(state.scale != track.state.scale for track, state, _ in observed):
+            self.look()
+            for track, state, _ in observed:
+                track.change(state)
+            self.write()
+        else:
+            for track, state, _ in observed:
+                track.state = state
+        return tuple(decision for *_, decided in observed for decision in decided)
 
     def _write_over(self) -> None:
         """Write the values into groups that somebody else has made or replaced."""
@@ -315,8 +351,12 @@ class Engine:
             self._take_in(optimizer)
             self._write_over()
 
-    def after_step(self, optimizer: OptimizerLike, args: Any, kwargs: Any) -> None:
+    def after_step(self, optimizer: OptimizerLike, args: Any = None, kwargs: Any = None) -> None:
         """Advance, if the update ran."""
+        if self._capturable and torch.cuda.is_current_stream_capturing():
+            self._refuse_numbers_in_graph()
+            self._captured = True
+            return
         # A GradScaler sets this on fused optimizers, whose kernel skips the update by itself.
         found_inf = getattr(optimizer, "found_inf", None)
         if found_inf is not None and found_inf.item():
@@ -329,11 +369,22 @@ class Engine:
             found = track.step(groups, position)
             if found is not None:
                 foreign = track.key, found
-        self._last_step = self.tracks, self._count
+        self._last_step = self.tracks, self._count, used
         if self.sinks:
             self._tell(used)
         if foreign is not None:
             self._warn_of_foreign_write(*foreign)
+
+    def _refuse_numbers_in_graph(self) -> None:
+        numbers = {
+            label(key) for key, slots in self.slots.items() for s in slots if s.tensor is None
+        }
+        if numbers:
+            raise AttachmentError(
+                f"{self.kind}.step() in a CUDA graph: every replay uses the numbers of the "
+                f"capture, so {', '.join(sorted(numbers))} must be held by tensors. "
+                "Build the optimizer with lr=torch.tensor(0.1, device='cuda')."
+            )
 
     def _after_save(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.up_to_date()
@@ -358,13 +409,18 @@ class Engine:
 
     # ---------------------------------------------------------------- telling
 
-    def look(self) -> None:
-        """Notice foreign writes before something is written over them."""
+    def look(self) -> Sequence[Group]:
+        """Notice foreign writes before something is written over them.
+
+        Returns:
+            The optimizer's groups.
+        """
         groups = self.up_to_date()
         for track in self.tracks:
             found = track.look(groups)
             if found is not None:
                 self._warn_of_foreign_write(track.key, found)
+        return groups
 
     def _warn_of_foreign_write(self, key: Key, found: Mapping[int, float]) -> None:
         quantity = label(key)
@@ -390,7 +446,9 @@ class Engine:
         tick = Tick(
             position,
             {
-                label(track.key) if only else f"{label(track.key)}/{self.name}{self._names[i]}": value
+                label(track.key)
+                if only
+                else f"{label(track.key)}/{self.name}{self._names[i]}": value
                 for track in self.tracks
                 for i, value in track.used()
             },
@@ -404,7 +462,7 @@ class Engine:
         """What the last executed step used, by group; None before it."""
         if self._last_step is None:
             return None
-        tracks, count = self._last_step
+        tracks, count, _ = self._last_step
         used = {i: value for track in tracks if track.key == key for i, value in track.used()}
         groups = self.up_to_date()
         return [used[i] if i in used else read(groups[i], key) for i in range(count)]
@@ -412,3 +470,21 @@ class Engine:
     def next(self, key: Key) -> list[float]:
         """What the next step will use, by group."""
         return [read(group, key) for group in self.up_to_date()]
+
+    @property
+    def last_position(self) -> float:
+        """The position whose values the last executed step used; before it, the first."""
+        return self.position if self._last_step is None else self._last_step[2]
+
+    def describe(self) -> Iterator[str]:
+        """A line for each driven quantity of each group."""
+        groups = self.up_to_date()
+        for track in self.tracks:
+            used, following = self.current(track.key), self.next(track.key)
+            for slot in track.slots:
+                now = f"{used[slot.index]:.6g} used, " if used and slot.index < len(used) else ""
+                yield (
+                    f"group {describe_group(slot.index, groups[slot.index])}: {label(track.key)} "
+                    f"{now}{following[slot.index]:.6g} next, base {slot.base:.6g}, "
+                    f"{track.policy.schedule!r}"
+                )

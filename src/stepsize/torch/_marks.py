@@ -24,7 +24,9 @@ def mark(saved: Group, key: Key, base: float, defaults: Mapping[str, Any]) -> No
     default = _default(defaults, key)
     if default is not None:
         # A rate given as a tensor is the optimizer's default too, and is being driven in place.
-        shared = (tensor := tensor_of(saved, key)) is not None and tensor is tensor_of(defaults, key)
+        shared = (tensor := tensor_of(saved, key)) is not None and tensor is tensor_of(
+            defaults, key
+        )
         made["default"] = base if shared else default
     saved.setdefault(_MARK, {})[label(key)] = made
     copy_tensor(saved, key)  # the checkpoint must not follow the training that goes on

@@ -138,8 +138,7 @@ def _read_one(engine: Engine, saved: Mapping[str, Any], differences: list[str]) 
         by_hand[key] = _by_group(quantity["by_hand"])
         bases = _by_group(quantity["bases"])
         differences.extend(
-            f"base of {name} in group {slot.index}: saved {bases[slot.index]!r}, "
-            f"now {slot.given!r}"
+            f"base of {name} in group {slot.index}: saved {bases[slot.index]!r}, now {slot.given!r}"
             for slot in engine.slots[key]
             if bases.get(slot.index, slot.given) != slot.given
         )

@@ -53,8 +53,7 @@ class Slot:
             return read(group, key) != written
         # Comparing values would wait for the GPU; the version counts the writes into a tensor.
         return (
-            tensor_of(group, key) is not self.tensor
-            or self.tensor._version != self.version  # pyright: ignore[reportPrivateUsage]
+            tensor_of(group, key) is not self.tensor or self.tensor._version != self.version  # pyright: ignore[reportPrivateUsage]
         )
 
 

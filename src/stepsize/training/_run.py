@@ -69,7 +69,7 @@ def run(
     >>> from stepsize import Linear
     >>> from stepsize.testing.training import Bowl
     >>> outcome = run(Bowl(rate=0.5), Linear(20), steps=20)
-    >>> outcome.steps, outcome.metrics["loss"] < 0.01
+    >>> outcome.steps, outcome.metrics["val_loss"] < 0.01
     (20, True)
     """
     _check_count("steps", steps, minimum=0)
