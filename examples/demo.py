@@ -2,9 +2,9 @@
 
     make demo
 
-First ``stepsize run`` as a user types it. Then the same over three seeds beside a constant rate (the
-one in the file) and the step decay of the articles (rate 0.1, halved every ten epochs), all with the
-same number of steps and all recorded in one file. Numbers are printed as they come out.
+First ``stepsize run`` as a user types it. Then the same over three seeds beside a constant rate
+(the one in the file) and the step decay of the articles (rate 0.1, halved every ten epochs), all
+with the same number of steps and all recorded in one file. Numbers are printed as they come out.
 """
 
 import shutil

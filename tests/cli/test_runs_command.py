@@ -29,11 +29,11 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_table_has_a_row_per_run(stepsize: Call, file: Path) -> None:
-    lines = [line.split() for line in stepsize("runs", file).stdout.splitlines()]
+    lines = [" ".join(line.split()) for line in stepsize("runs", file).stdout.splitlines()]
     assert lines == [
-        "run steps peak rate loss accuracy val_loss seconds status name".split(),
-        "1 50 0.1 0.02 0.95 nan 12.5 finished constant".split(),
-        "2 50 0.2 0.02 0.95 nan 12.5 finished [decay]".split(),
+        "run steps peak rate loss accuracy val_loss seconds status name",
+        "1 50 0.1 0.02 0.95 nan 12.5 finished constant",
+        "2 50 0.2 0.02 0.95 nan 12.5 finished [decay]",
     ]
 
 

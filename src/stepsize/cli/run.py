@@ -72,8 +72,8 @@ class _Rate(click.ParamType):
 @click.option(
     "--rate",
     type=_Rate(),
-    help="The peak rate: 'auto' finds one (the default without --schedule), 'keep' takes the rate in "
-    "the file (the default with it), or a number.",
+    help="The peak rate: 'auto' finds one (the default without --schedule), 'keep' takes the rate "
+    "in the file (the default with it), or a number.",
 )
 @click.option("--name", help="What the recorded run is called. Default: the file's name.")
 @click.option(
@@ -105,7 +105,7 @@ def command(
     if isinstance(schedule, Absolute) and rate != "keep":
         raise InvalidValue(
             f"--schedule {schedule!r} --rate {rate}: the values of an Absolute schedule are the "
-            "rates themselves, so there is no other rate to give or to find. Leave one of the two out."
+            "rates themselves, so there is no other rate to give or to find. Leave one out."
         )
     training = load_training(target)
     base, found = _choose_rate(training, rate, console)
@@ -139,7 +139,7 @@ def command(
 def _choose_rate(
     training: Training, rate: float | str, console: Console
 ) -> tuple[float | None, RangeTest | None]:
-    """The peak rate of the group with the largest base (None keeps the bases), and how it was found."""
+    """The peak rate of the largest base (None keeps the bases), and how it was found."""
     if rate == "keep":
         return None, None
     if rate != "auto":

@@ -120,7 +120,7 @@ class Schedule(Expression):
             InvalidType: ``t`` is neither a number nor an array.
             InvalidValue: ``t`` is a number, and not finite.
         """
-        kind: type[Any] = type(t)
+        kind = type(t)  # pyright: ignore[reportUnknownVariableType]  # t may be anything
         if kind is float or kind is int:
             if 0 <= t <= LAST_POSITION:
                 return float(self._at(t, NUMBERS))
@@ -374,7 +374,7 @@ class Then(Schedule):
 
     def _at(self, t: Any, ops: Operations) -> Any:
         if ops.scalar:
-            index = ops.count_passed(self._handovers, t)
+            index: int = ops.count_passed(self._handovers, t)
             part = self.parts[index]
             inside = t - self._starts[index] if t < self._ends[index] else part.length
             return part._at(inside, ops)

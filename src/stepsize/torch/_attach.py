@@ -3,15 +3,16 @@
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from stepsize.errors import AttachmentError, InvalidType, InvalidValue, StepsizeWarning
 from stepsize.policy import Policy
 from stepsize.schedules import Absolute, Schedule
 from stepsize.signals import Sink
 from stepsize.torch._attachment import Attachment
-from stepsize.torch._engine import Clock, Engine, OptimizerLike, Rule
+from stepsize.torch._engine import Clock, Engine, OptimizerLike
 from stepsize.torch._groups import Key, Selector, label, select_numbered
+from stepsize.torch._roster import Rule
 
 __all__ = ["attach"]
 
@@ -47,8 +48,8 @@ def attach(
         optimizer: A torch optimizer, or several: they get one handle and one state, each counts its
             own steps, and their groups are numbered through. An object with ``param_groups`` but
             without step hooks is driven by ``rate.step()``.
-        lr: A schedule, ``Absolute(schedule)``, a ``Policy``, or a dictionary from group (index, name
-            or predicate) to one of these; groups that it does not mean are left alone.
+        lr: A schedule, ``Absolute(schedule)``, a ``Policy``, or a dictionary from group (index,
+            name or predicate) to one of these; groups that it does not mean are left alone.
         also: The same for quantities whose names are no keywords: ``{("betas", 0): schedule}``.
         clock: Reads how many units (tokens, samples, epochs) were consumed; read after each
             executed step, its reading is the position. It must never go back.
@@ -97,7 +98,7 @@ def attach(
             {key: rules[key][number] for key in rules},
             clock,
             sinks,
-            name=f"{number}." if len(optimizers) > 1 else "",
+            prefix=f"{number}." if len(optimizers) > 1 else "",
         )
         for number, each in enumerate(optimizers)
     ]
@@ -120,7 +121,7 @@ def attach(
 
 
 def _optimizers(given: Any) -> Sequence[OptimizerLike]:
-    optimizers: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
+    optimizers = cast(Sequence[Any], given if isinstance(given, list | tuple) else [given])
     for optimizer in optimizers:
         groups = getattr(optimizer, "param_groups", None)
         if not isinstance(groups, list) or not groups:
@@ -192,8 +193,8 @@ def _refuse_without_effect(key: Key, engines: Sequence[Engine]) -> None:
     driven = [
         (slot, rule.policy.absolute)
         for engine in engines
-        for slot in engine.slots[key]
-        for rule in [engine.rules[key][slot.rule]]
+        for slot in engine.roster.slots[key]
+        for rule in [engine.roster.rules[key][slot.rule]]
     ]
     if driven and all(slot.given == 0 and not absolute for slot, absolute in driven):
         raise AttachmentError(

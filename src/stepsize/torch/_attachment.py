@@ -27,7 +27,7 @@ class Quantity:
     """
 
     def __init__(self, engines: Sequence[Engine], key: Key) -> None:
-        self._engines = tuple(engines)
+        self._engines = engines
         self._key = key
 
     @property
@@ -79,8 +79,9 @@ class Quantity:
             for slot in track.slots
         }
         bases: dict[tuple[int, int], float] = {}
-        for selector, base in value.items() if isinstance(value, Mapping) else [(None, value)]:
-            base = checked_number(call, "a base", base, _FINITE)
+        given = value.items() if isinstance(value, Mapping) else [(None, value)]
+        for selector, each in given:
+            base = checked_number(call, "a base", each, _FINITE)
             places = driven if selector is None else select_numbered(call, selector, groups)
             bases.update(dict.fromkeys(places, base))
         for number, index in bases:
@@ -93,9 +94,9 @@ class Quantity:
                     f"{why}. To change absolute values use rate.scale(factor)."
                 )
         for (number, index), base in bases.items():
-            self._engines[number].by_hand[self._key][index] = base
+            self._engines[number].roster.by_hand[self._key][index] = base
         for engine in self._engines:
-            engine.arrange()
+            engine.roster.arrange()
             engine.write()
 
     def extend(self, total: float, how: How = "stretch", allow_rise: bool = False) -> None:
@@ -147,7 +148,7 @@ class Quantity:
             engine.write()
 
     def _tracks(self, engine: Engine) -> Iterator[Track]:
-        return (track for track in engine.tracks if track.key == self._key)
+        return (track for track in engine.roster.tracks if track.key == self._key)
 
 
 class Attachment(Quantity):
@@ -164,7 +165,7 @@ class Attachment(Quantity):
         Raises:
             InvalidValue: It is not driven.
         """
-        known = self._engines[0].rules
+        known = self._engines[0].roster.rules
         if quantity not in known:
             raise InvalidValue(
                 f"rate.of({quantity!r}): it must be driven, and driven are: "
@@ -229,7 +230,8 @@ class Attachment(Quantity):
             if number == 0:
                 decisions = decided
         first = self._engines[0]
-        tick = Tick(first.last_position, metrics=seen, decisions=decisions)
+        used = first.position if first.last_position is None else first.last_position
+        tick = Tick(used, metrics=seen, decisions=decisions)
         for sink in first.sinks:
             sink(tick)
         stops = [decision.reason for decision in decisions if isinstance(decision, Stop)]
@@ -307,7 +309,7 @@ class Attachment(Quantity):
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        quantities = ", ".join(map(label, self._engines[0].rules))
+        quantities = ", ".join(map(label, self._engines[0].roster.rules))
         kinds = ", ".join(engine.kind for engine in self._engines)
         return f"<Attachment of {quantities} to {kinds}>"
 

@@ -77,11 +77,18 @@ def write(group: Group, key: Key, value: float) -> None:
 
 
 def write_scaled(
-    groups: Sequence[Group], key: str, bases: Sequence[float], factor: float, scale: float
+    groups: Sequence[Group],
+    key: str,
+    bases: Sequence[tuple[int, float]],
+    factor: float,
+    scale: float,
 ) -> None:
-    """Set a plain number in many groups to ``(base * factor) * scale``: the loop that must be fast."""
-    for group, base in zip(groups, bases, strict=True):
-        group[key] = base * factor * scale
+    """Set a plain number to (base · factor) · scale in each group of ``bases``: (index, base).
+
+    The loop of every step: a hundred nanoseconds here are a tenth of what attaching costs.
+    """
+    for index, base in bases:
+        groups[index][key] = base * factor * scale
 
 
 def tensor_of(group: Mapping[str, Any], key: Key) -> Tensor | None:
@@ -99,11 +106,14 @@ def put_tensor(group: Group, key: Key, tensor: Tensor) -> None:
         _put(group, key, tensor)
 
 
-def copy_tensor(group: Group, key: Key) -> None:
+def copy_tensor(group: Group, key: Key) -> Tensor | None:
     """Give the group a tensor of its own, where a tensor holds the quantity."""
     tensor = tensor_of(group, key)
-    if tensor is not None:
-        _put(group, key, tensor.clone())
+    if tensor is None:
+        return None
+    copied = tensor.clone()
+    _put(group, key, copied)
+    return copied
 
 
 def select_numbered(
@@ -163,12 +173,12 @@ def _entry(group: Mapping[str, Any], key: Key) -> Any:
             f"{_typed(key)}: there is no such quantity in this group; there are: {known}. "
             "Check the spelling, and whether this optimizer has it."
         )
-    value = group[name]
     if not index:
-        return value
-    if not isinstance(value, tuple | list) or index[0] not in range(len(cast(Any, value))):
-        raise AttachmentError(f"{_typed(key)}: there is no such entry, {name!r} is {value!r}.")
-    return value[index[0]]
+        return group[name]
+    entries: Any = group[name]
+    if not isinstance(entries, tuple | list) or index[0] not in range(len(cast(Any, entries))):
+        raise AttachmentError(f"{_typed(key)}: there is no such entry, {name!r} is {entries!r}.")
+    return cast(Sequence[Any], entries)[index[0]]
 
 
 def _put(group: Group, key: Key, value: Any) -> None:

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 from stepsize.errors import StateError, StateMismatch
 from stepsize.policy import PolicyState
-from stepsize.torch._engine import Engine, TrackId
+from stepsize.torch._engine import Engine
 from stepsize.torch._groups import Key, label
+from stepsize.torch._roster import TrackId
 
 __all__ = ["load", "save"]
 
@@ -38,25 +39,26 @@ def save(engines: Sequence[Engine]) -> dict[str, Any]:
 
 def _save_one(engine: Engine) -> dict[str, Any]:
     engine.up_to_date()
+    roster = engine.roster
     return {
         "position": engine.position,
-        "starts": _numbered(engine.starts),
+        "starts": _numbered(roster.starts),
         "quantities": {
             label(key): {
                 "bases": {str(slot.index): slot.given for slot in slots},
-                "by_hand": _numbered(engine.by_hand[key]),
+                "by_hand": _numbered(roster.by_hand[key]),
                 "tracks": [
                     {
                         "rule": identity.rule,
                         "start": identity.start,
-                        "schedule": engine.rules[key][identity.rule].policy.text,
+                        "schedule": roster.rules[key][identity.rule].policy.text,
                         "progress": state.to_dict(),
                     }
-                    for identity, state in engine.states().items()
+                    for identity, state in roster.states().items()
                     if identity.key == key
                 ],
             }
-            for key, slots in engine.slots.items()
+            for key, slots in roster.slots.items()
         },
     }
 
@@ -121,7 +123,7 @@ def load(engines: Sequence[Engine], state: Mapping[str, Any]) -> None:
 
 def _read_one(engine: Engine, saved: Mapping[str, Any], differences: list[str]) -> _Progress:
     engine.up_to_date()
-    keys = {label(key): key for key in engine.rules}
+    keys = {label(key): key for key in engine.roster.rules}
     quantities: Mapping[str, Any] = saved["quantities"]
     differences.extend(
         f"{name}: saved as driven, now not" for name in quantities if name not in keys
@@ -139,7 +141,7 @@ def _read_one(engine: Engine, saved: Mapping[str, Any], differences: list[str]) 
         bases = _by_group(quantity["bases"])
         differences.extend(
             f"base of {name} in group {slot.index}: saved {bases[slot.index]!r}, now {slot.given!r}"
-            for slot in engine.slots[key]
+            for slot in engine.roster.slots[key]
             if bases.get(slot.index, slot.given) != slot.given
         )
         for track in quantity["tracks"]:
@@ -155,7 +157,7 @@ def _read_track(
     differences: list[str],
 ) -> None:
     name, text = label(key), saved["schedule"]
-    rules = engine.rules[key]
+    rules = engine.roster.rules[key]
     if saved["rule"] not in range(len(rules)):
         differences.append(f"{name}: a schedule {text}, which is not there now")
         return

@@ -79,11 +79,9 @@ class Track:
         self.slots: tuple[Slot, ...] = ()
         self._factor = 0.0
 
-    def arrange(self, slots: Iterable[Slot], groups: int) -> None:
-        """Drive these slots of an optimizer with so many groups."""
+    def arrange(self, slots: Iterable[Slot]) -> None:
+        """Drive these slots."""
         self.slots = tuple(slots)
-        self._indices = tuple(slot.index for slot in self.slots)
-        self._all_groups = len(self.slots) == groups
         # Numbers under a plain name take the fast loops; tensors and entries of tuples do not.
         tensors = any(slot.tensor is not None for slot in self.slots)
         self._plain_key = self.key if isinstance(self.key, str) and not tensors else None
@@ -94,7 +92,7 @@ class Track:
         """Go on with this progress and the slots' present bases."""
         self.state = state
         absolute = self.policy.absolute
-        self._bases = tuple(1.0 if absolute else slot.base for slot in self.slots)
+        self._bases = tuple((slot.index, 1.0 if absolute else slot.base) for slot in self.slots)
         self._schedule = self.policy.current_schedule(state)
         self._scale = state.scale
 
@@ -116,19 +114,15 @@ class Track:
         key = self._plain_key
         if key is None:
             return self._look_closely(groups)
-        bases, factor, scale, indices = self._bases, self._factor, self._scale, self._indices
-        first = self._next_look
-        last = first + LOOK
-        if last < len(bases):
-            self._next_look = last
-        else:
-            last = len(bases)
-            self._next_look = 0
+        bases, factor, scale = self._bases, self._factor, self._scale
+        if len(bases) > LOOK:
+            first = self._next_look
+            bases = bases[first : first + LOOK]
+            self._next_look = first + LOOK if first + LOOK < len(self._bases) else 0
         found: dict[int, float] | None = None
-        for at in range(first, last):
-            group = groups[indices[at]]
-            if group[key] != bases[at] * factor * scale:
-                found = {**(found or {}), indices[at]: read(group, key)}
+        for index, base in bases:
+            if groups[index][key] != base * factor * scale:
+                found = {**(found or {}), index: read(groups[index], key)}
         return found
 
     def _look_closely(self, groups: Sequence[Group]) -> Mapping[int, float] | None:
@@ -145,19 +139,18 @@ class Track:
         if self._plain_key is None:
             for slot, value in self._values():
                 slot.put(groups[slot.index], self.key, value)
-            return
-        driven = groups if self._all_groups else [groups[index] for index in self._indices]
-        write_scaled(driven, self._plain_key, self._bases, factor, self._scale)
+        else:
+            write_scaled(groups, self._plain_key, self._bases, factor, self._scale)
 
     def _values(self) -> Iterator[tuple[Slot, float]]:
-        for slot, base in zip(self.slots, self._bases, strict=True):
+        for slot, (_, base) in zip(self.slots, self._bases, strict=True):
             yield slot, base * self._factor * self._scale
 
     def used(self) -> Iterator[tuple[int, float]]:
         """For each group the value that the last executed step used."""
         slots, bases, factor, scale, found = self._used
-        for slot, base in zip(slots, bases, strict=True):
-            if found is not None and slot.index in found:
-                yield slot.index, found[slot.index]
+        for slot, (index, base) in zip(slots, bases, strict=True):
+            if found is not None and index in found:
+                yield index, found[index]
             else:
-                yield slot.index, slot.stored(base * factor * scale)
+                yield index, slot.stored(base * factor * scale)

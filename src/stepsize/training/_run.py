@@ -150,7 +150,7 @@ def _require_bases(quantity: str, policy: Policy, groups: Sequence[Group]) -> No
     if quantity != "lr":
         raise TrainingError(
             f"run(..., {{{quantity!r}: {policy.schedule!r}}}): Absolute is for 'lr' here; a "
-            f"training knows no base of {quantity!r}. Give multiples, or use attach in your own loop."
+            f"training knows no base of {quantity!r}. Give multiples, or use attach in a loop."
         )
     zero = [group.name for group in groups if group.base == 0]
     if zero:
