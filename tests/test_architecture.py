@@ -57,7 +57,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 def test_importing_stepsize_loads_no_framework_no_storage_and_no_screen() -> None:
-    heavy = ["click", "jax", "matplotlib", "plotext", "rich", "scipy", "sqlite3", "torch"]
+    heavy = ["click", "jax", "matplotlib", "rich", "scipy", "sqlite3", "torch"]
     rooms = [f"stepsize.{room}" for room in ["cli", "plot", "progress", "record", "torch"]]
     listing = subprocess.run(
         [sys.executable, "-c", "import stepsize, sys; print(*sys.modules)"],

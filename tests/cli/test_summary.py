@@ -87,6 +87,11 @@ def test_of_a_trillion_steps_a_million_tell_the_truth() -> None:
     assert np.all(np.diff(looked_at) > 0)
 
 
+def test_as_many_steps_as_a_double_can_count_are_summed_up() -> None:
+    summary = summarize(Exponential(0.1), 2**53)
+    assert 0.99 * 2**53 < summary.steps_at_zero <= 2**53
+
+
 def test_endlessly_many_phases_are_counted_up_to_a_hundred() -> None:
     summary = summarize(Triangular(1).repeat(), 1_000_000)
     assert len(summary.phases) == 100

@@ -47,14 +47,14 @@ def print_chart(
     """Draw curves as wide as the terminal, and under them whose they are.
 
     Args:
-        curves: By name, the values at each position; each of shape (n,).
+        curves: By name, the values at each position, all finite; each of shape (n,).
         phases: ``(name, start, end)`` each; named above the curve where there is room.
         positions: Ascending; shape (n,).
         log: Whether the vertical axis is logarithmic.
         unit: What the values are.
 
     Raises:
-        InvalidValue: No value can be drawn.
+        InvalidValue: No value is above 0 for ``log``.
     """
     from rich.text import Text
 
@@ -85,7 +85,7 @@ def print_chart(
         lines.append(Text(" " * (margin + 2) + names, style="dim"))
     for row, content in enumerate(canvas.lines()):
         head = f"{labels.get(row, ''):>{margin}} {tick if row in labels else vertical}"
-        lines.append(Text(head, style="dim") + content)
+        lines.append(Text.assemble((head, "dim"), content))
     ticks = _position_ticks(span, canvas.width)
     at = {round(tick / span * (canvas.width - 1)) for tick in ticks}
     axis = "".join(mark if column in at else across for column in range(canvas.width))
@@ -94,8 +94,8 @@ def print_chart(
     lines.append(Text(" " * (margin + 2) + numbers, style="dim"))
     if len(curves) > 1:
         for index, name in enumerate(curves):
-            key = Text(f"{letter(index):>{margin + 1}} ", style=COLOURS[index % len(COLOURS)])
-            lines.append(key + Text(name, style=""))
+            colour = COLOURS[index % len(COLOURS)]
+            lines.append(Text.assemble((f"{letter(index):>{margin + 1}} ", colour), name))
     for line in lines:
         line.rstrip()
         console.print(line, soft_wrap=True)
@@ -106,12 +106,10 @@ class _Scale:
 
     def __init__(self, values: Array, log: bool) -> None:
         self._log = log
-        values = values[np.isfinite(values) & (values > 0)] if log else values[np.isfinite(values)]
+        values = values[values > 0] if log else values
         if not len(values):
             raise InvalidValue(
                 "--log: a logarithmic axis shows values above 0, and there are none. Leave it out."
-                if log
-                else "There is nothing to draw: no value is finite. Use smaller numbers."
             )
         low, high = float(values.min()), float(values.max())
         if log:
@@ -128,7 +126,7 @@ class _Scale:
 
     def heights(self, values: Array) -> Array:
         """Where the values are, from 0 at the bottom to 1; NaN where they cannot be drawn."""
-        with np.errstate(all="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             levels = np.log10(values) if self._log else values
             heights = (levels - self._low) / (self._high - self._low)
         return np.where(np.isfinite(heights), heights, np.nan)

@@ -92,12 +92,12 @@ def _sentences(shown: View, spec: Spec, summary: Summary) -> Iterator[str]:
     left_out = len(summary.phases) - len(rows)
     if left_out:
         some = "more than " if summary.more_phases else ""
-        rows.append(("...", f"and {some}{left_out} others like these" if some else "", ""))
+        rows.append(("...", f"and {some}{left_out} others", ""))
     if summary.length <= summary.steps:
         rows.append(
             (
                 "then",
-                f"from step {position_text(summary.length)}",
+                f"from step {position_text(summary.length)} on",
                 f"stays at {number_text(summary.end)}",
             )
         )
@@ -110,8 +110,8 @@ def _sentences(shown: View, spec: Spec, summary: Summary) -> Iterator[str]:
         "Peak": f"{number_text(summary.peak)} {_place(summary, summary.peak_at)}",
         "Floor": f"{number_text(summary.floor)} {_place(summary, summary.floor_at)}",
         "Average": number_text(summary.average),
-        "Area": f"{number_text(summary.area)}, the sum over {position_text(summary.steps)} steps",
-        "At zero": f"{position_text(summary.steps_at_zero)} steps",
+        "Area": f"{number_text(summary.area)}, the sum over {_steps(summary.steps)}",
+        "At zero": _steps(summary.steps_at_zero),
     }
     for name, fact in facts.items():
         yield f"{name:<8} {fact}"
@@ -139,9 +139,13 @@ def _phase_row(phase: PhaseSummary) -> tuple[str, str, str]:
 
 def _length(summary: Summary) -> str:
     if summary.length == summary.steps:
-        return f"{position_text(summary.length)} steps"
-    own = "endless" if math.isinf(summary.length) else f"{position_text(summary.length)} steps"
+        return _steps(summary.length)
+    own = "endless" if math.isinf(summary.length) else _steps(summary.length)
     return f"{own}; all numbers are for the first {position_text(summary.steps)}"
+
+
+def _steps(count: float) -> str:
+    return f"{position_text(count)} step{'' if count == 1 else 's'}"
 
 
 def _place(summary: Summary, position: float) -> str:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 
+from stepsize.cli.options import picture_option
 from stepsize.cli.spec import SPEC
 from stepsize.cli.training_file import load_training
 from stepsize.errors import InvalidValue
 from stepsize.find import RangeTest, range_test
 from stepsize.plan import default_plan
+from stepsize.plot import plot_run, save
 from stepsize.policy import Policy
 from stepsize.progress import LiveLine
 from stepsize.record import Recorder
@@ -43,7 +46,7 @@ class _History:
             self.losses.append(tick.metrics.get("loss", math.nan))
 
 
-class _Rate(click.ParamType):
+class _Rate(click.ParamType[float | str]):
     name = "auto|keep|X"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -79,7 +82,7 @@ class _Rate(click.ParamType):
 @click.option(
     "--record", type=click.Path(dir_okay=False, path_type=Path), help="Record into this file."
 )
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw rate and loss.")
+@picture_option("--plot", help="Draw rate and loss into this picture (.png, .svg or .pdf).")
 def command(
     target: str,
     steps: int,
@@ -98,8 +101,6 @@ def command(
     stepsize run examples/digits.py --steps 600 --schedule "Step(200, 0.1)" --rate 0.01
     """
     console = Console(stderr=True, highlight=False)
-    if plot is not None:
-        _check_picture(plot)
     if rate is None:
         rate = "auto" if schedule is None else "keep"
     if isinstance(schedule, Absolute) and rate != "keep":
@@ -127,7 +128,7 @@ def command(
         if recorder is not None:
             recorder.finish(status, {**outcome.metrics, "seconds": seconds})
     if plot is not None:
-        _draw(plot, label, history, training, found)
+        _draw(plot, label, history)
     click.echo(_summary(label, outcome, status, history, seconds, record, plot))
     if status == "interrupted":
         raise SystemExit(130)
@@ -252,19 +253,7 @@ def _listed(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def _check_picture(path: Path) -> None:
-    from stepsize.plot import check_path
-
-    check_path(path)
-
-
-def _draw(
-    path: Path, label: str, history: _History, training: Training, found: RangeTest | None
-) -> None:
-    import numpy as np
-
-    from stepsize.plot import plot_run, save
-
+def _draw(path: Path, label: str, history: _History) -> None:
     positions = np.array(history.positions)
     picture = plot_run(
         {label: (positions, np.array(history.rates))},

@@ -4,7 +4,6 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
 from stepsize.errors import StepsizeError, TrainingError
 from stepsize.training import Training
@@ -44,7 +43,7 @@ def load_training(target: str) -> Training:
             f"{path}:{name} must be a training or a function that returns one, but gives a "
             f"{type(found).__name__}. Return a TorchTraining(model, optimizer, loss, batches)."
         )
-    return cast(Training, found)
+    return found
 
 
 def _split(target: str) -> tuple[Path, str]:

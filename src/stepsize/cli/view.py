@@ -29,6 +29,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 _FEWEST_POSITIONS: Final = 2_000
 _MOST_VALUES: Final = 1_000_000
+_MOST_CURVES: Final = 50
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,24 @@ class View:
         """
         if self.steps * len(self.specs) > _MOST_VALUES:
             raise InvalidValue(
-                f"--steps {self.steps}: a list holds at most {_MOST_VALUES:,} values, but "
-                f"{len(self.specs)} × {self.steps:,} are asked for. Give fewer steps, or squeeze "
-                "the schedule with .over(total)."
+                f"A list holds at most {_MOST_VALUES:,} values, but {len(self.specs)} × "
+                f"{self.steps:,} are asked for. Look at fewer with --steps, or squeeze the "
+                "schedule with .over(total)."
             )
         steps = np.arange(self.steps, dtype=np.float64)
         return {spec.name: self._values(spec, steps) for spec in self.specs}
 
     def show(self, output: Path | None, log: bool) -> None:
-        """Write a picture to ``output``, or draw in the terminal."""
+        """Write a picture to ``output``, or draw in the terminal.
+
+        Raises:
+            InvalidValue: There are too many schedules for one picture.
+        """
+        if len(self.specs) > _MOST_CURVES:
+            raise InvalidValue(
+                f"A picture shows at most {_MOST_CURVES} schedules, but there are "
+                f"{len(self.specs)}. Give fewer, or print them with --csv."
+            )
         positions = self._positions_to_draw()
         curves = {
             spec.name: np.append(
@@ -105,8 +115,7 @@ class View:
         return 1.0 if spec.absolute or self.base is None else self.base
 
     def _values(self, spec: Spec, positions: Array) -> Array:
-        with np.errstate(over="ignore"):
-            return self._scale(spec) * spec.schedule(positions)
+        return self._scale(spec) * spec.schedule(positions)
 
 
 def view(specs: tuple[Spec, ...], steps: int | None, base: float | None) -> View:

@@ -104,6 +104,7 @@ def encode_text(text: str) -> bytes:
 
 
 def decode_text(stored: bytes) -> str:
+    """The text that was stored, lone surrogates kept."""
     return stored.decode("utf-8", "surrogatepass")
 
 

@@ -60,6 +60,9 @@ _MAX_STRETCHED_CYCLES = 65_536
 _MAX_NAMED_CYCLES = 1_000
 
 
+_MOST_DRAWN = 1_000_000
+
+
 class Phase(NamedTuple):
     """A named stretch of positions, ``start`` included, ``end`` not."""
 
@@ -184,7 +187,14 @@ class Schedule(Expression):
         from stepsize.plot import plot_curves
 
         count = self._steps_to_draw("plot", steps)
-        return plot_curves({repr(self): base * self.values(count + 1)}, self.phases(count), log=log)
+        positions = np.linspace(0, count, min(count, _MOST_DRAWN) + 1)
+        return plot_curves(
+            {repr(self): base * self(positions)},
+            self.phases(count),
+            positions=positions,
+            log=log,
+            ylabel="multiple of the base rate" if base == 1 else "learning rate",
+        )
 
     def _steps_to_draw(self, verb: str, steps: int | None) -> int:
         if steps is not None:

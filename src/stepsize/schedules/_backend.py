@@ -40,6 +40,10 @@ class Operations(Protocol):
 
     scalar: bool
 
+    def progress(self, t: Any, steps: float, /) -> Any:
+        """How much of ``steps`` is done: t / steps, and 1 from ``steps`` on."""
+        ...
+
     def where(self, condition: Any, yes: Any, no: Any, /) -> Any: ...
     def divide(self, a: Any, b: float, /) -> Any: ...
     def remainder(self, a: Any, b: float, /) -> Any:
@@ -64,6 +68,10 @@ class Operations(Protocol):
 
 class _Numbers:
     scalar = True
+
+    @staticmethod
+    def progress(t: float, steps: float) -> float:
+        return t / steps if t < steps else 1.0
 
     @staticmethod
     def where(condition: bool, yes: float, no: float) -> float:
@@ -103,6 +111,9 @@ class _Arrays:
         self.floor = xp.floor
         self.cos = xp.cos
         self.sqrt = xp.sqrt
+
+    def progress(self, t: Any, steps: float) -> Any:
+        return self.where(t < steps, self.divide(t, steps or 1), 1.0)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         if isinstance(condition, bool):  # the value of a constant is a number everywhere

@@ -103,9 +103,7 @@ class _Curve(Schedule):
         return self.steps
 
     def _at(self, t: Any, ops: Operations) -> Any:
-        # The one place where progress is clamped to [0, 1].
-        steps = self.steps
-        weight = self._weight(ops.where(t < steps, ops.divide(t, steps or 1), 1.0), ops)
+        weight = self._weight(ops.progress(t, self.steps), ops)
         return self.start * weight + self.end * (1.0 - weight)
 
     def _weight(self, u: Any, ops: Operations) -> Any:

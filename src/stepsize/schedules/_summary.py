@@ -109,7 +109,7 @@ def summarize(schedule: Schedule, steps: int, scale: float = 1.0) -> Summary:
     [('Hold', 'stays', 1.0), ('Linear', 'falls', 0.0)]
     """
     positions = steps_to_look_at(steps)
-    values = _scaled(schedule, positions, scale)
+    values = scale * schedule(positions)
     end = scale * value_reached(schedule, steps)
     average = float(values.mean())
     # The value that the last step leads up to counts: a line to zero has its floor there.
@@ -132,7 +132,7 @@ def summarize(schedule: Schedule, steps: int, scale: float = 1.0) -> Summary:
         floor_at=floor_at,
         average=average,
         area=average * steps,
-        steps_at_zero=round(np.count_nonzero(values == 0) * steps / len(values)),
+        steps_at_zero=round(int(np.count_nonzero(values == 0)) * steps / len(values)),
         exact=len(positions) == steps,
         phases=tuple(_summarize_phase(schedule, phase, scale) for phase in phases[:MOST_PHASES]),
         more_phases=len(phases) > MOST_PHASES,
@@ -178,16 +178,10 @@ def value_reached(schedule: Schedule, position: float) -> float:
     """
     here = schedule(position)
     just_before = schedule(math.nextafter(position, 0.0))
-    a_step_before = schedule(max(position - 1.0, 0.0))
-    # At a jump the whole change of the last step happens in its last instant.
-    jumps = abs(here - just_before) > 0.5 * abs(here - a_step_before)
+    shortly_before = schedule(position - max(1e-6, 1e4 * math.ulp(position)))
+    # At a jump, what is missing does not shrink as one comes nearer.
+    jumps = abs(here - just_before) > 0.5 * abs(here - shortly_before)
     return just_before if jumps else here
-
-
-def _scaled(schedule: Schedule, positions: Array, scale: float) -> Array:
-    # What overflows is shown as infinite.
-    with np.errstate(over="ignore"):
-        return scale * schedule(positions)
 
 
 def _first_highest(values: Array, positions: Array) -> tuple[float, float]:
@@ -201,7 +195,7 @@ def _summarize_phase(schedule: Schedule, phase: Phase, scale: float) -> PhaseSum
     name, start, end = phase
     inside = np.linspace(start, end, _SAMPLES_OF_A_PHASE, endpoint=False)
     last = scale * value_reached(schedule, end)
-    values = np.append(_scaled(schedule, inside, scale), last)
+    values = np.append(scale * schedule(inside), last)
     low, high = float(values.min()), float(values.max())
     changes = np.diff(values)
     changes[np.abs(changes) <= 1e-9 * max(abs(low), abs(high))] = 0.0

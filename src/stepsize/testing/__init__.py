@@ -1,1 +1,1 @@
-"""The exams that everything written against stepsize's seams must pass, for use in any test suite."""
+"""The exams that whatever is written against stepsize's seams must pass, for any test suite."""

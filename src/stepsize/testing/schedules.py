@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -26,7 +27,7 @@ from stepsize.schedules import (
     warmup_cosine,
     wsd,
 )
-from stepsize.schedules._algebra import Product, Sum
+from stepsize.schedules._algebra import Product, Sum, Then
 from stepsize.schedules._fields import LARGEST, SHORTEST, Number, Range, number_ranges
 from stepsize.schedules._text import known_names
 
@@ -37,7 +38,9 @@ except ImportError as error:
 
 __all__ = ["Library", "check_schedule", "positions", "schedules", "schedules_named"]
 
-Doubles: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
+Array: TypeAlias = np.ndarray[Any, Any]
+Schedules: TypeAlias = st.SearchStrategy[Schedule]
+Numbers: TypeAlias = st.SearchStrategy[Number]
 
 # ------------------------------------------------------------------ schedules to try
 
@@ -45,8 +48,8 @@ Doubles: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
 _TELLING = (0, 0.1, 0.5, 1, 2, 3, 7, 7.3, 10, 41, 49, 147, 1000, -1, -0.25, 3e-4)
 
 
-def _numbers(allowed: Range) -> st.SearchStrategy[Number]:
-    """Numbers of the size that people write, within ``allowed``."""
+def _numbers(allowed: Range) -> Numbers:
+    """Numbers such as people write, within ``allowed``."""
     low, high = max(allowed.minimum, allowed.above, -1000), min(allowed.maximum, 1000)
     return st.one_of(
         st.sampled_from([number for number in _TELLING if number in allowed]),
@@ -59,6 +62,7 @@ _VALUES = _numbers(Range())
 _LENGTHS = _numbers(Range(minimum=0))
 _PERIODS = _numbers(Range(minimum=0.1))
 _FACTORS = st.sampled_from([0, 0.1, 0.5, 0.999, 1, 1.5, 2]) | st.floats(0, 2)
+_TIMES = st.integers(1, 5)
 
 
 @schedule_function("stepsize.testing.hyperbola")
@@ -66,8 +70,20 @@ def _hyperbola(t: Any) -> Any:
     return 1 / (1 + t / 100)
 
 
-# What a range alone cannot say: fields that are no numbers, and recipes, whose parts must fit.
-_SPECIAL: Mapping[str, st.SearchStrategy[Schedule]] = {
+def _linear_to_zero(rest: float, warmup: float) -> Schedule:
+    return linear_to_zero(warmup + rest, warmup)
+
+
+def _warmup_cosine(rest: float, warmup: float, end: float, num_cycles: float) -> Schedule:
+    return warmup_cosine(warmup + rest, warmup, end, num_cycles)
+
+
+def _wsd(warmup: float, stable: float, cooldown: float, end: float) -> Schedule:
+    return wsd(warmup + stable + cooldown, warmup, cooldown, end)
+
+
+# What ranges cannot say: fields that are no numbers, and recipes, whose parts must fit together.
+_SPECIAL: Mapping[str, Schedules] = {
     "Function": st.builds(Function, st.just(_hyperbola), steps=st.none() | _LENGTHS),
     "MultiStep": st.builds(MultiStep, st.dictionaries(_PERIODS, _FACTORS, min_size=1, max_size=4)),
     "Table": st.builds(Table, st.lists(st.tuples(_LENGTHS, _VALUES), min_size=1, max_size=4)),
@@ -80,52 +96,39 @@ _SPECIAL: Mapping[str, st.SearchStrategy[Schedule]] = {
         shrink=_FACTORS,
         factor=_FACTORS.filter(bool),
     ),
-    "linear_to_zero": st.builds(
-        lambda rest, warmup: linear_to_zero(warmup + rest, warmup), _PERIODS, _LENGTHS
-    ),
+    "linear_to_zero": st.builds(_linear_to_zero, rest=_PERIODS, warmup=_LENGTHS),
     "one_cycle": st.builds(
         one_cycle, total=_PERIODS, rise=st.floats(0, 1), start=_VALUES, end=_VALUES
     ),
     "warmup_cosine": st.builds(
-        lambda rest, warmup, end, cycles: warmup_cosine(warmup + rest, warmup, end, cycles),
-        _PERIODS,
-        _LENGTHS,
-        _VALUES,
-        st.sampled_from([0.5, 1, 1.5, 3]),
+        _warmup_cosine,
+        rest=_PERIODS,
+        warmup=_LENGTHS,
+        end=_VALUES,
+        num_cycles=st.sampled_from([0.5, 1, 1.5, 3]),
     ),
-    "wsd": st.builds(
-        lambda warmup, stable, cooldown, end: wsd(
-            warmup + stable + cooldown, warmup, cooldown, end
-        ),
-        _LENGTHS,
-        _PERIODS,
-        _LENGTHS,
-        _VALUES,
-    ),
+    "wsd": st.builds(_wsd, warmup=_LENGTHS, stable=_PERIODS, cooldown=_LENGTHS, end=_VALUES),
 }
 
 
-def schedules_named(name: str) -> st.SearchStrategy[Schedule]:
+def schedules_named(name: str) -> Schedules:
     """Schedules of one class or recipe, by the name that ``parse`` knows.
 
     A class whose fields are numbers needs nothing here: their ranges say what to try.
     """
     if name in _SPECIAL:
         return _SPECIAL[name]
-    make = known_names()[name]
-    assert isinstance(make, type), f"say in stepsize.testing.schedules what to try {name} with"
+    make: Any = known_names()[name]
     ranges = number_ranges(make)
-    return st.builds(
-        make,
-        **{
-            each.name: _numbers(ranges[each.name])
-            | (st.none() if each.default is None else st.nothing())
-            for each in fields(make)
-        },
-    )
+    tried = {
+        each.name: _numbers(ranges[each.name])
+        | (st.none() if each.default is None else st.nothing())
+        for each in fields(make)
+    }
+    return st.builds(make, **tried)
 
 
-def schedules(max_leaves: int = 6) -> st.SearchStrategy[Schedule]:
+def schedules(max_leaves: int = 6) -> Schedules:
     """Expressions over every class, recipe, operator and method.
 
     Args:
@@ -135,25 +138,20 @@ def schedules(max_leaves: int = 6) -> st.SearchStrategy[Schedule]:
     return st.recursive(leaves, _combined, max_leaves=max_leaves)
 
 
-def _combined(parts: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
+def _combined(parts: Schedules) -> Schedules:
     ending = st.builds(_ended, parts, _PERIODS)
+    growing = st.sampled_from([1.5, 2, 3])
     return st.one_of(
-        st.builds(lambda a, b: a >> b, ending, parts),
-        st.builds(lambda a, b: a * b, parts, parts | _VALUES),
-        st.builds(lambda a, b: a + b, parts, parts | _VALUES),
+        st.builds(Schedule.__rshift__, ending, parts),
+        st.builds(Schedule.__mul__, parts, parts | _VALUES),
+        st.builds(Schedule.__add__, parts, parts | _VALUES),
         st.builds(Schedule.over, ending, _PERIODS),
         st.builds(Schedule.skip, parts, _LENGTHS),
         st.builds(Schedule.until, parts, _LENGTHS),
-        st.builds(Schedule.repeat, ending, times=st.none() | st.integers(1, 5), shrink=_FACTORS),
-        st.builds(
-            Schedule.repeat,
-            ending,
-            times=st.integers(1, 5),
-            stretch=st.sampled_from([0.5, 1.5, 2, 3]),
-            shrink=_FACTORS,
-        ),
-        st.builds(Schedule.repeat, ending, stretch=st.sampled_from([1.5, 2, 3])),
-        st.builds(lambda a, low, span: a.clip(low, low + abs(span)), parts, _VALUES, _VALUES),
+        st.builds(Schedule.repeat, ending, times=st.none() | _TIMES, shrink=_FACTORS),
+        st.builds(Schedule.repeat, ending, _TIMES, growing | st.just(0.5), _FACTORS),
+        st.builds(Schedule.repeat, ending, stretch=growing),
+        st.builds(_clipped, parts, _VALUES, _LENGTHS),
         st.builds(Schedule.clip, parts, low=_VALUES),
         st.builds(Schedule.clip, parts, high=_VALUES),
         st.builds(Schedule.staircase, parts, _PERIODS),
@@ -162,6 +160,10 @@ def _combined(parts: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]
 
 def _ended(schedule: Schedule, steps: float) -> Schedule:
     return schedule if 0.1 <= schedule.length < math.inf else schedule.until(steps)
+
+
+def _clipped(schedule: Schedule, low: float, span: float) -> Schedule:
+    return schedule.clip(low, low + span)
 
 
 # ------------------------------------------------------------------ the exam
@@ -179,29 +181,34 @@ class Library:
     """
 
     name: str
-    evaluate: Callable[[Schedule, np.ndarray[Any, Any]], np.ndarray[Any, Any]]
-    slope: Callable[[Schedule, np.ndarray[Any, Any]], np.ndarray[Any, Any]] | None = None
+    evaluate: Callable[[Schedule, Array], Array]
+    slope: Callable[[Schedule, Array], Array] | None = None
     dtypes: Sequence[str] = ("float64", "float32", "int32")
 
 
-_NUMPY = Library("NumPy", lambda schedule, t: schedule(t))
+def _call(schedule: Schedule, t: Array) -> Array:
+    return schedule(t)
 
 
-def positions(schedule: Schedule) -> Doubles:
+_NUMPY = Library("NumPy", _call)
+
+
+def positions(schedule: Schedule) -> Array:
     """Where mistakes hide: the first steps, each side of every hand-over, the far end, below 0."""
     edges = {edge for phase in schedule.phases(10_000) for edge in phase[1:]}
     edges |= {schedule.length} if math.isfinite(schedule.length) else set()
     near = [edge + shift for edge in sorted(edges)[:16] for shift in (-1, -0.5, 0, 0.5, 1)]
-    around = [math.floor(edge) for edge in near]
-    return np.array([*range(50), *near, *around, 2.0**24 - 1, 1e9, -0.0, -0.5, -7])
+    whole = [math.floor(edge) for edge in near]
+    return np.array([*range(50), *near, *whole, 2.0**24 - 1, 1e9, -0.0, -0.5, -7])
 
 
 def check_schedule(schedule: Schedule, libraries: Sequence[Library] = ()) -> None:
     """The exam: raises AssertionError where ``schedule`` breaks what every schedule promises.
 
-    It is a value (immutable, copied and pickled as itself, read back from its text); it gives
-    finite floats everywhere and holds its last value past the end; arrays agree with numbers
-    within 1e-12 (double) or 4 units in the last place (single) of the curve's largest value.
+    It is a value: immutable, copied and pickled as itself, read back from its text. It gives
+    finite floats everywhere, holds its last value past the end and hands over at its length.
+    Arrays agree with numbers within 1e-12 (double) or 4 units in the last place (single) of the
+    curve's largest value, and no slope is NaN.
 
     Args:
         schedule: The schedule to examine.
@@ -210,33 +217,34 @@ def check_schedule(schedule: Schedule, libraries: Sequence[Library] = ()) -> Non
     >>> from stepsize import Cosine, Warmup
     >>> check_schedule(Warmup(500) >> Cosine(9_500, end=0.1))
     """
-    _check_value(schedule)
     _check_numbers(schedule)
+    _check_phases(schedule)
     for library in (_NUMPY, *libraries):
         _check_library(schedule, library)
+    _check_value(schedule)
 
 
 def _check_value(schedule: Schedule) -> None:
-    for name in [each.name for each in fields(schedule)] + ["anything"]:  # type: ignore[arg-type]
-        try:
+    for name in (*_fields(schedule), "anything"):
+        with suppress(AttributeError):
             setattr(schedule, name, 1)
-        except AttributeError:
-            continue
-        raise AssertionError(f"{schedule!r}: a schedule is immutable, but .{name} was set")
-    twins = [copy.copy(schedule), copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))]  # noqa: S301
-    try:
-        twins.append(parse(schedule.text))
-    except UnregisteredFunction:
-        pass
-    for twin in twins:
-        assert twin == schedule, f"{schedule!r} came back as {twin!r}"
-        assert hash(twin) == hash(schedule), f"{schedule!r}: equal schedules hash alike"
-        assert repr(twin) == repr(schedule), f"{schedule!r} came back as {twin!r}"
+            raise AssertionError(f"{schedule!r}: a schedule is immutable, but .{name} was set")
+    _check_twin(schedule, copy.copy(schedule))
+    _check_twin(schedule, copy.deepcopy(schedule))
+    _check_twin(schedule, pickle.loads(pickle.dumps(schedule)))  # noqa: S301  # pickled right here
+    with suppress(UnregisteredFunction):
+        _check_twin(schedule, parse(schedule.text))
+
+
+def _check_twin(schedule: Schedule, twin: object) -> None:
+    assert twin == schedule, f"{schedule!r} came back as {twin!r}"
+    assert hash(twin) == hash(schedule), f"{schedule!r}: equal schedules hash alike"
+    assert repr(twin) == repr(schedule), f"{schedule!r} came back as {twin!r}"
 
 
 def _check_numbers(schedule: Schedule) -> None:
     length = schedule.length
-    assert length >= 0, f"{schedule!r}: length {length}"
+    assert length >= 0, f"{schedule!r}: the length is {length}"
     for t in positions(schedule).tolist():
         value = schedule(t)
         assert type(value) is float, f"{schedule!r}({t}) gave {value!r}"
@@ -245,15 +253,18 @@ def _check_numbers(schedule: Schedule) -> None:
             assert value == schedule(0), f"{schedule!r}: positions below 0 count as 0"
         if t >= length:
             assert value == schedule(length), f"{schedule!r}: past the end the last value holds"
-    if 0 < length < math.inf:
-        after = Constant(schedule(0) + 1)
-        assert (schedule >> after)(length) == after(0), f"{schedule!r} does not hand over"
-        assert (schedule >> after)(0) == schedule(0), f"{schedule!r} does not come first"
-    else:
-        assert length or schedule >> Hold(1) == Hold(1), f"{schedule!r} does not vanish"
+    if length == 0:
+        assert schedule >> Hold(1) == Hold(1), f"{schedule!r}: a phase of length 0 vanishes"
+    elif length < math.inf:
+        following = schedule >> Constant(0.5)
+        assert following(0) == schedule(0), f"{schedule!r} does not come first"
+        assert following(length) == 0.5, f"{schedule!r} does not hand over at its length"
+
+
+def _check_phases(schedule: Schedule) -> None:
     phases = schedule.phases(10_000)
-    for before, following in pairwise(phases):
-        gap = abs(following.start - before.end)
+    for before, after in pairwise(phases):
+        gap = abs(after.start - before.end)
         assert gap < SHORTEST, f"{schedule!r}: phases leave a gap: {phases}"
 
 
@@ -261,33 +272,31 @@ def _check_library(schedule: Schedule, library: Library) -> None:
     where = f"{schedule!r} in {library.name}"
     scale = _scale(schedule)
     for dtype in library.dtypes:
-        # A position that is an exact integer in one dtype must be it in all.
-        t = np.trunc(positions(schedule)) if dtype.startswith("int") else positions(schedule)
-        t = t.astype(dtype)
+        given = positions(schedule)
+        t = (np.trunc(given) if dtype.startswith("int") else given).astype(dtype)
         values = library.evaluate(schedule, t)
-        assert values.shape == t.shape, f"{where}: the shape {values.shape}"
-        assert values.dtype.kind == "f", f"{where}: the dtype {values.dtype}"
+        assert values.shape == t.shape, f"{where}: the shape became {values.shape}"
         if dtype.startswith("float"):
             assert values.dtype == t.dtype, f"{where}: {dtype} became {values.dtype}"
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond a small dtype: inf, as expected
-            expected = np.array([schedule(each) for each in t.tolist()]).astype(values.dtype)
-            wrong = ~((values == expected) | (np.abs(values - expected) <= _allowed(scale, values)))
-        assert not wrong.any(), (
-            f"{where}: at {t[wrong]} ({dtype}) it is {values[wrong]}, not {expected[wrong]}"
-        )
+        expected = np.array([schedule(each) for each in t.tolist()]).astype(values.dtype)
+        wrong = np.abs(values - expected) > _allowed(scale, values.dtype)
+        wrong |= np.isnan(values)
+        for at, value, right in zip(t[wrong], values[wrong], expected[wrong], strict=True):
+            raise AssertionError(f"{where}: at {at!r} it is {value!r}, but should be {right!r}")
         if library.slope is not None and dtype.startswith("float"):
-            slope = library.slope(schedule, t)
-            assert not np.isnan(slope).any(), f"{where}: no slope at {t[np.isnan(slope)]}"
+            missing = np.isnan(library.slope(schedule, t))
+            assert not missing.any(), f"{where}: the slope at {t[missing]} is NaN"
 
 
-def _allowed(scale: float, values: np.ndarray[Any, Any]) -> float:
-    if values.dtype == np.float64:
-        return 1e-12 * scale
-    return 4 * float(np.spacing(np.float32(min(scale, np.finfo(np.float32).max))))
+def _allowed(scale: float, dtype: Any) -> float:
+    return 1e-12 * scale if dtype == np.float64 else 4 * float(np.spacing(np.float32(scale)))
 
 
 def _scale(part: Schedule | Number) -> float:
-    """The largest value of the curve, or of what it is the difference of: rounding's measure."""
+    """What rounding is measured by: the largest value of the curve, or of what it is made of.
+
+    A difference of two large curves is as exact as they are, however small it is itself.
+    """
     if not isinstance(part, Schedule):
         return abs(part)
     if isinstance(part, Sum):
@@ -295,5 +304,14 @@ def _scale(part: Schedule | Number) -> float:
     if isinstance(part, Product):
         return min(math.prod(map(_scale, part.operands)), LARGEST)
     own = float(np.max(np.abs(part(positions(part)))))
-    inner = [getattr(part, "schedule", None), *getattr(part, "parts", ())]
-    return max([own, *(_scale(each) for each in inner if each is not None)])
+    return max([own, *map(_scale, _parts(part))])
+
+
+def _parts(schedule: Schedule) -> Sequence[Schedule]:
+    if isinstance(schedule, Then):
+        return schedule.parts
+    return [value for value in _fields(schedule).values() if isinstance(value, Schedule)]
+
+
+def _fields(schedule: Any) -> Mapping[str, Any]:
+    return {each.name: getattr(schedule, each.name) for each in fields(schedule)}

@@ -3,4 +3,5 @@
 from stepsize.torch._attach import *
 from stepsize.torch._attachment import *
 from stepsize.torch._claims import attached_quantities as attached_quantities
+from stepsize.torch._scheduler import *
 from stepsize.torch._training import *

@@ -83,7 +83,14 @@ def attach(
     [0.95]
     """
     optimizers = _optimizers(optimizer)
-    named: dict[Key, Value] = {**({} if lr is None else {"lr": lr}), **quantities, **also}
+    keywords: dict[str, Value] = {**({} if lr is None else {"lr": lr}), **quantities}
+    twice = keywords.keys() & also.keys()
+    if twice:
+        raise InvalidValue(
+            f"attach(..., also={dict(also)!r}): a quantity is named once, but "
+            f"{', '.join(map(str, twice))} is a keyword, too. Leave one out."
+        )
+    named: dict[Key, Value] = {**keywords, **also}
     if not named:
         raise InvalidValue(
             "attach(optimizer): at least one quantity must be named. "

@@ -1,6 +1,6 @@
 """Who drives which quantity of which group: two drivers of one rate would undo each other."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -31,9 +31,12 @@ def release(optimizer: object, driver: Driver) -> None:
 
 
 def refuse_claimed(
-    call: str, optimizer: object, wanted: Mapping[str, Collection[int]], by: Driver | None = None
+    call: str,
+    optimizer: object,
+    wanted: Mapping[str, Collection[int]],
+    besides: Callable[[Driver], bool],
 ) -> None:
-    """Refuse quantities that somebody other than ``by`` drives.
+    """Refuse quantities that are driven already, other than by ``besides``.
 
     Raises:
         AttachmentError: One of the wanted quantities is driven already.
@@ -41,7 +44,7 @@ def refuse_claimed(
     for driver in _drivers.get(optimizer, ()):
         for quantity, groups in driver.driven().items():
             taken = sorted(set(groups).intersection(wanted.get(quantity, ())))
-            if taken and driver is not by:
+            if taken and not besides(driver):
                 raise AttachmentError(
                     f"{call}: a quantity of a group is driven once, but {quantity} of group"
                     f"{'s' * (len(taken) > 1)} {', '.join(map(str, taken))} of this "

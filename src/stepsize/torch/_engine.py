@@ -26,7 +26,7 @@ from stepsize.torch._marks import drop_mark, mark
 from stepsize.torch._roster import Roster, Rule, TrackId
 from stepsize.torch._track import Track
 
-__all__ = ["Clock", "Engine", "OptimizerLike"]
+__all__ = ["Clock", "Engine", "OptimizerLike", "update_ran"]
 
 Clock: TypeAlias = Callable[[], float]
 """Reads how much was consumed so far, in any unit: tokens, samples, epochs."""
@@ -39,6 +39,13 @@ class OptimizerLike(Protocol):
     def param_groups(self) -> list[dict[str, Any]]:
         """The groups, each with its rate under ``"lr"``."""
         ...
+
+
+def update_ran(optimizer: OptimizerLike) -> bool:
+    """Whether the step that was just called changed the parameters."""
+    # A GradScaler sets this on fused optimizers, whose kernel skips the update by itself.
+    found_inf = getattr(optimizer, "found_inf", None)
+    return found_inf is None or not found_inf.item()
 
 
 class Engine:
@@ -154,7 +161,7 @@ class Engine:
         groups = optimizer.param_groups
         new = self.roster.newcomers(groups, getattr(optimizer, "defaults", {}))
         wanted = {label(key): [slot.index for slot in slots] for key, slots in new.items()}
-        refuse_claimed("attach(...)", optimizer, wanted, by=self)
+        refuse_claimed("attach(...)", optimizer, wanted, besides=lambda driver: driver is self)
         self.roster.take_in(groups, new)
         self._capturable = any(group.get("capturable") for group in groups)
 
@@ -186,18 +193,17 @@ class Engine:
             self._refuse_numbers_in_graph()
             self._captured = True
             return
-        # A GradScaler sets this on fused optimizers, whose kernel skips the update by itself.
-        found_inf = getattr(optimizer, "found_inf", None)
-        if found_inf is not None and found_inf.item():
+        if not update_ran(optimizer):
             return
         used, clock = self.position, self._clock
         position = self.position = used + 1 if clock is None else self._read_clock(clock)
         tracks, groups = self.roster.tracks, optimizer.param_groups
         foreign = None
         for track in tracks:
-            found = track.step(groups, position)
+            found = track.look(groups)
             if found is not None:
                 foreign = track.key, found
+            track.advance(groups, position, found)
         self.last_position, self._used_by = used, tracks
         if self.sinks:
             self._tell(used)

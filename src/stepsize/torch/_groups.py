@@ -85,10 +85,14 @@ def write_scaled(
 ) -> None:
     """Set a plain number to (base · factor) · scale in each group of ``bases``: (index, base).
 
-    The loop of every step: a hundred nanoseconds here are a tenth of what attaching costs.
+    This is the loop of every step. A scale of 1 changes no bit, and leaving it out saves a fifth.
     """
-    for index, base in bases:
-        groups[index][key] = base * factor * scale
+    if scale == 1.0:
+        for index, base in bases:
+            groups[index][key] = base * factor
+    else:
+        for index, base in bases:
+            groups[index][key] = base * factor * scale
 
 
 def tensor_of(group: Mapping[str, Any], key: Key) -> Tensor | None:

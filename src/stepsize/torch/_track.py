@@ -98,17 +98,6 @@ class Track:
 
     # ---------------------------------------------------------------- at every step
 
-    def step(self, groups: Sequence[Group], position: float) -> Mapping[int, float] | None:
-        """Note what the step used, then write the values of ``position``.
-
-        Returns:
-            The foreign values that were found, by group.
-        """
-        found = self.look(groups)
-        self._used = self.slots, self._bases, self._factor, self._scale, found
-        self.write(groups, position)
-        return found
-
     def look(self, groups: Sequence[Group]) -> Mapping[int, float] | None:
         """Foreign values in the next few groups, by group."""
         key = self._plain_key
@@ -132,6 +121,13 @@ class Track:
             if slot.foreign(groups[slot.index], self.key, value)
         }
         return found or None
+
+    def advance(
+        self, groups: Sequence[Group], position: float, found: Mapping[int, float] | None
+    ) -> None:
+        """Note what the step used, foreign values among them, then write those of ``position``."""
+        self._used = self.slots, self._bases, self._factor, self._scale, found
+        self.write(groups, position)
 
     def write(self, groups: Sequence[Group], position: float) -> None:
         """Write the values of ``position``."""
