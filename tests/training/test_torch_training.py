@@ -11,10 +11,11 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from stepsize import Constant
 from stepsize.errors import InvalidType, InvalidValue, TrainingError
 from stepsize.testing.training import check_training
-from stepsize.torch import TorchTraining
-from stepsize.training import preserved
+from stepsize.torch import TorchTraining, attach
+from stepsize.training import preserved, run
 
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.05),
@@ -280,3 +281,12 @@ def test_an_optimizer_without_groups_is_refused() -> None:
     optimizer.param_groups.clear()
     with pytest.raises(InvalidValue, match="at least one parameter group"):
         TorchTraining(nn.Linear(1, 1), optimizer, loss, [])
+
+
+def test_an_optimizer_that_is_attached_already_is_refused_until_it_is_detached() -> None:
+    training = build()
+    rate = attach(training.optimizer, Constant())
+    with pytest.raises(TrainingError, match=r"lr is attached to a schedule already.*detach\(\)"):
+        run(training, Constant(), steps=1)
+    rate.detach()
+    assert run(training, Constant(), steps=1).steps == 1
