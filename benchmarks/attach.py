@@ -3,18 +3,16 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from statistics import median
-from timeit import timeit
 
 import torch
 
+from benchmarks.timing import medians
 from stepsize import Cosine
 from stepsize.torch import attach
 
 __all__ = ["rows"]
 
 STEPS = 10_000_000
-REPEATS = 41
 AIMS = {1: "≤ 0.5", 1000: "≤ 0.1"}
 
 
@@ -26,9 +24,11 @@ def rows() -> list[tuple[str, float, str, str]]:
         # No scheduler here sees a step of its optimizer.
         warnings.simplefilter("ignore")
         for groups in (1, 10, 100, 1000):
-            cost = _microseconds(_contenders(groups), calls=max(10, 5_000 // groups))
+            cost = medians(_contenders(groups), calls=max(10, 5_000 // groups), repeats=41)
             named = f"{groups} group{'s' * (groups > 1)}"
-            table += [(f"{name}, {named}", each, "µs per step", "") for name, each in cost.items()]
+            table += [
+                (f"{name}, {named}", each * 1e6, "µs per step", "") for name, each in cost.items()
+            ]
             table.append(
                 (
                     f"attach / CosineAnnealingLR, {named}",
@@ -100,12 +100,3 @@ def _bare_loop(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
             group["lr"] = base * factor
 
     return loop
-
-
-def _microseconds(contenders: Mapping[str, Callable[[], object]], calls: int) -> dict[str, float]:
-    """The median of repeats taken in turns, so that a busy moment meets all alike."""
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(REPEATS):
-        for name, call in contenders.items():
-            taken[name].append(timeit(call, number=calls) / calls * 1e6)
-    return {name: median(each) for name, each in taken.items()}

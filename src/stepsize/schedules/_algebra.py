@@ -96,7 +96,7 @@ class Schedule(Expression):
 
     # ---------------------------------------------------------------- the value
 
-    @property
+    @cached_property
     def length(self) -> float:
         """How many steps until the last value is reached and held; ``math.inf`` if it never is."""
         raise NotImplementedError
@@ -153,7 +153,9 @@ class Schedule(Expression):
         Raises:
             InvalidValue: ``n`` is negative or no whole number.
         """
-        count = checked_whole_number(f"schedule.values({n!r})", "n", n, Range(minimum=0))
+        count = checked_whole_number(
+            f"schedule.values({n!r})", "n", n, Range(minimum=0, maximum=2**53)
+        )
         return self(np.arange(count, dtype=np.float64))
 
     def phases(self, horizon: float = math.inf) -> tuple[Phase, ...]:
@@ -378,7 +380,7 @@ class Then(Schedule):
     def _rows(self) -> Sequence[tuple[Schedule, float, float]]:
         return tuple(zip(self.parts, self._starts, self._ends, strict=True))
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self._ends[-1]
 
@@ -435,7 +437,7 @@ class _Commutative(Schedule):
     def _key(self) -> tuple[Any, ...]:
         return (frozenset(Counter(self.operands).items()),)
 
-    @property
+    @cached_property
     def length(self) -> float:
         return max(schedule.length for schedule in self._children())
 
@@ -526,7 +528,7 @@ class Stretched(_Wrapper):
         )
         _require_positive_length(self._call(), self.schedule)
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self.total
 
@@ -556,7 +558,7 @@ class Skipped(_Wrapper):
 
     _method = "skip"
 
-    @property
+    @cached_property
     def length(self) -> float:
         return max(self.schedule.length - self.steps, 0)
 
@@ -582,7 +584,7 @@ class Until(_Wrapper):
 
     _method = "until"
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self.steps
 
@@ -617,7 +619,7 @@ class Repeated(_Wrapper):
     def _check(self) -> None:
         call = self._call()
         if self.times is not None:
-            allowed = Range(minimum=1, remedy="Leave it out to repeat for ever.")
+            allowed = Range(minimum=1, maximum=2**53, remedy="Leave it out to repeat for ever.")
             times = checked_whole_number(call, "times", self.times, allowed)
             object.__setattr__(self, "times", times)
         _require_end(call, self.schedule, "it cannot start again. Use .until(steps) first.")
@@ -658,7 +660,7 @@ class Repeated(_Wrapper):
             shrink = min(shrink * self.shrink, LARGEST)
         return _Cycles(*zip(*cycles, strict=True))
 
-    @property
+    @cached_property
     def length(self) -> float:
         if self.times is None:
             return math.inf
@@ -726,7 +728,7 @@ class Clipped(_Wrapper):
                 f"{self._call()}: low must not exceed high, but {self.low!r} > {self.high!r}."
             )
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self.schedule.length
 
@@ -748,7 +750,7 @@ class Staircase(_Wrapper):
 
     _method = "staircase"
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self.schedule.length
 

@@ -1,5 +1,6 @@
 """Primitive cycles; ``.repeat()`` makes them periodic."""
 
+from functools import cached_property
 from typing import Any
 
 from stepsize.schedules._algebra import Schedule
@@ -40,7 +41,7 @@ class Triangular(Schedule):
     def _fall(self) -> float:
         return self.up if self.down is None else self.down
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self.up + self._fall
 

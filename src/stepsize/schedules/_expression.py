@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from stepsize.errors import LimitExceeded
@@ -137,6 +138,11 @@ class Expression:
         return self._key() == other._key()  # type: ignore[union-attr]
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Kept: a sum hashes its operands more than once, which 64 levels would multiply.
         return hash((type(self).__name__, self._key()))
 
     def __copy__(self) -> Self:

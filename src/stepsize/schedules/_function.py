@@ -129,7 +129,7 @@ class Function(Schedule):
                 'Define it with def, under the decorator @stepsize.schedule_function("a_name").'
             )
 
-    @property
+    @cached_property
     def length(self) -> float:
         return math.inf if self.steps is None else self.steps
 

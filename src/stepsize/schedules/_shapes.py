@@ -44,7 +44,7 @@ _POSITION = Range(above=0, maximum=2**53, remedy="Positions count optimizer step
 
 
 class _Endless(Schedule):
-    @property
+    @cached_property
     def length(self) -> float:
         return math.inf
 
@@ -83,7 +83,7 @@ class Hold(Schedule):
     steps: Length
     value: AnyNumber = 1
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self.steps
 
@@ -98,7 +98,7 @@ class _Curve(Schedule):
     start: AnyNumber
     end: AnyNumber
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self.steps
 
@@ -412,7 +412,7 @@ class Table(Schedule):
     def _ends(self) -> tuple[float, ...]:
         return tuple(accumulate(steps for steps, _ in self.rows))
 
-    @property
+    @cached_property
     def length(self) -> float:
         return self._ends[-1]
 

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
+from weakref import ref
 
 from stepsize.errors import AttachmentError, InvalidType, InvalidValue, StepsizeWarning
 from stepsize.policy import Policy
@@ -65,7 +66,10 @@ def attach(
         InvalidValue: No quantity is named, or a group does not exist.
 
     Warns:
-        StepsizeWarning: The object has no hooks: ``rate.step()`` must be called.
+        StepsizeWarning: The object has no hooks: ``rate.step()`` must be called. Later, once: steps
+            go on after a falling schedule of ``lr`` has ended.
+        ForeignWrite: Once, later: somebody else wrote a driven quantity. Sixteen groups are looked
+            at per step, so that one write to one of very many groups can escape.
 
     >>> import torch
     >>> from stepsize import Absolute, Linear, Warmup
@@ -130,18 +134,31 @@ def attach(
 def _optimizers(given: Any) -> Sequence[OptimizerLike]:
     optimizers = cast(Sequence[Any], given if isinstance(given, list | tuple) else [given])
     for optimizer in optimizers:
-        groups = getattr(optimizer, "param_groups", None)
+        kind, groups = type(optimizer).__name__, getattr(optimizer, "param_groups", None)
         if not isinstance(groups, list) or not groups:
             raise InvalidType(
                 f"attach({optimizer!r}): an optimizer has param_groups, a list of at least one "
-                f"group, but this is a {type(optimizer).__name__} with {groups!r}. "
-                "Pass the optimizer, or a list of them."
+                f"group, but this is a {kind} with {groups!r}. Pass the optimizer, or a list."
             )
+        try:
+            hash(ref(optimizer))
+            if hasattr(optimizer, "register_step_post_hook"):
+                optimizer.register_step_post_hook(_nothing).remove()
+        except (AttributeError, TypeError) as error:
+            raise InvalidType(
+                f"attach({kind}(...)): what is driven must work with hooks and weak references, "
+                f"but {error}. If it wraps an optimizer, attach to that one, often "
+                ".optimizer."
+            ) from error
     if not optimizers or len({id(each) for each in optimizers}) < len(optimizers):
         raise InvalidValue(
             f"attach({optimizers!r}): a list of optimizers names at least one, and each once."
         )
     return optimizers
+
+
+def _nothing(*_: object) -> None:
+    """A hook that is removed before any step."""
 
 
 def _plans(call: str, value: Value) -> Sequence[tuple[Policy, Sequence[Selector] | None]]:

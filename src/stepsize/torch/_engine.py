@@ -11,13 +11,13 @@ engine lives as long as the optimizer, and both go without the garbage collector
 
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Literal, Protocol, TypeAlias
 from weakref import ref
 
 import torch
 
-from stepsize.errors import AttachmentError, ForeignWrite, InvalidValue
+from stepsize.errors import AttachmentError, ForeignWrite, InvalidValue, StepsizeWarning
 from stepsize.policy import PolicyState
 from stepsize.signals import Decision, Observation, Sink, Tick
 from stepsize.torch._claims import claim, refuse_claimed, release
@@ -81,6 +81,8 @@ class Engine:
         self._hooks: list[Any] = []
         self._used_by: Sequence[Track] = ()
         self._warned: set[Key] = set()
+        self._end = inf
+        self._told_of_end = False
         self._capturable = False
         self._captured = False
         self._detached = False
@@ -144,7 +146,7 @@ class Engine:
 
     def driven(self) -> Mapping[str, Collection[int]]:
         """The groups in which each quantity is driven."""
-        return self.roster.driven()
+        return self.roster.driven(self.optimizer.param_groups)
 
     def __str__(self) -> str:
         return f"an attachment at position {self.position:g}"
@@ -178,6 +180,9 @@ class Engine:
         groups = self.optimizer.param_groups
         for track in self.roster.tracks:
             track.write(groups, self.position)
+        # Everything that changes a schedule writes: here the end of the rate's is known.
+        ends = (track.end for track in self.roster.tracks if track.key == "lr")
+        self._end = inf if self._told_of_end else min(ends, default=inf)
 
     # ---------------------------------------------------------------- hooks
 
@@ -193,20 +198,21 @@ class Engine:
             self._refuse_numbers_in_graph()
             self._captured = True
             return
-        if not update_ran(optimizer):
+        if getattr(optimizer, "found_inf", None) is not None and not update_ran(optimizer):
             return
         used, clock = self.position, self._clock
         position = self.position = used + 1 if clock is None else self._read_clock(clock)
         tracks, groups = self.roster.tracks, optimizer.param_groups
         foreign = None
         for track in tracks:
-            found = track.look(groups)
+            found = track.step(groups, position)
             if found is not None:
                 foreign = track.key, found
-            track.advance(groups, position, found)
         self.last_position, self._used_by = used, tracks
         if self.sinks:
             self._tell(used)
+        if used >= self._end:
+            self._warn_of_end()
         if foreign is not None:
             self._warn_of_foreign_write(*foreign)
 
@@ -307,6 +313,18 @@ class Engine:
             "the rate use rate.scale(factor) or rate.set_base(value); to take it over, "
             "rate.detach(). This is said once.",
             ForeignWrite,
+            stacklevel=4,
+        )
+
+    def _warn_of_end(self) -> None:
+        ended = [t for t in self.roster.tracks if t.key == "lr" and t.end == self._end]
+        end, self._end, self._told_of_end = self._end, inf, True
+        warnings.warn(
+            f"lr of {self.kind}: {ended[0].policy.schedule!r} ended at position {end:g}, and "
+            "the steps go on; its last value holds. To train longer call rate.extend(total) before "
+            "the end; to hold the last value on purpose write schedule >> Constant(value). This is "
+            "said once.",
+            StepsizeWarning,
             stacklevel=4,
         )
 

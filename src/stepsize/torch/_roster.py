@@ -10,7 +10,6 @@ from stepsize.torch._groups import (
     Group,
     Key,
     Selector,
-    copy_tensor,
     describe_group,
     label,
     tensor_of,
@@ -78,9 +77,16 @@ class Roster:
         """How many of the optimizer's groups were taken in so far."""
         return len(self.names)
 
-    def driven(self) -> Mapping[str, Collection[int]]:
-        """The groups in which each quantity is driven."""
-        return {label(key): [slot.index for slot in slots] for key, slots in self.slots.items()}
+    def driven(self, groups: Sequence[Group]) -> Mapping[str, Collection[int]]:
+        """The groups in which each quantity is driven, or will be once they are taken in."""
+        added = range(self.groups, len(groups))
+        return {
+            label(key): [
+                *(slot.index for slot in slots),
+                *(i for i in added if any(each.matches(i, groups[i]) for each in self.rules[key])),
+            ]
+            for key, slots in self.slots.items()
+        }
 
     # ---------------------------------------------------------------- groups come in
 
@@ -200,5 +206,5 @@ def _slot(
         # added later have theirs. Each gets its own, and the base of the first.
         for other in known:
             if other.tensor is tensor:
-                return Slot(index, rule, other.given, other.given, copy_tensor(group, key))
+                return Slot(index, rule, other.given, other.given, tensor.clone())
     return Slot(index, rule, base, base, tensor)

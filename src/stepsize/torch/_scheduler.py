@@ -21,6 +21,7 @@ from stepsize.schedules import Absolute, Schedule
 from stepsize.torch._claims import claim, refuse_claimed
 from stepsize.torch._engine import update_ran
 from stepsize.torch._groups import copy_tensor, describe_group, read, tensor_of, write
+from stepsize.torch._state import is_text_of
 
 __all__ = ["Scheduler"]
 
@@ -219,12 +220,8 @@ class Scheduler(LRScheduler):
             StateMismatch: It was saved with another schedule, base or way of counting.
         """
         try:
-            position = state_dict["last_epoch"]
-            pairs = [
-                ("schedule", state_dict["schedule"], repr(self.schedule)),
-                ("counts", state_dict["counts"], self.counts),
-                ("base_lrs", list(state_dict["base_lrs"]), self._bases),
-            ]
+            position, text = state_dict["last_epoch"], state_dict["schedule"]
+            counts, bases = state_dict["counts"], list(state_dict["base_lrs"])
         except (KeyError, TypeError) as error:
             raise StateError(
                 f"Scheduler.load_state_dict(...): this is no state of a Scheduler ({error!r}). "
@@ -233,7 +230,13 @@ class Scheduler(LRScheduler):
         self.last_epoch = self._updates.count = position
         if position >= 0:  # else SequentialLR has not come to it yet
             self._write()
-        different = [f"{name}: saved {old}, now {now}" for name, old, now in pairs if old != now]
+        different: list[str] = []
+        if not is_text_of(text, self.schedule):
+            different.append(f"schedule: saved {text}, now {self.schedule!r}")
+        if counts != self.counts:
+            different.append(f"counts: saved {counts}, now {self.counts}")
+        if bases != self._bases:
+            different.append(f"base_lrs: saved {bases}, now {self._bases}")
         if different:
             warnings.warn(
                 "Scheduler.load_state_dict(...): the state belongs to another configuration; the "

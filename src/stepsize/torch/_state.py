@@ -17,13 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from stepsize.errors import StateError, StateMismatch
+from stepsize.errors import StateError, StateMismatch, StepsizeError
 from stepsize.policy import PolicyState
+from stepsize.schedules import Absolute, Schedule, parse
 from stepsize.torch._engine import Engine
 from stepsize.torch._groups import Key, label
 from stepsize.torch._roster import TrackId
 
-__all__ = ["load", "save"]
+__all__ = ["is_text_of", "load", "save"]
 
 _VERSION = 1
 
@@ -146,7 +147,10 @@ def _read_one(engine: Engine, saved: Mapping[str, Any], differences: list[str]) 
         )
         for track in quantity["tracks"]:
             _read_track(engine, key, track, states, differences)
-    return _Progress(_number(saved["position"]), _by_group(saved["starts"]), by_hand, states)
+    position, starts = _number(saved["position"]), _by_group(saved["starts"])
+    if not all(0 <= start <= position < 2**53 for start in (0, *starts.values())):
+        raise ValueError(f"positions {position!r} and {starts!r}")
+    return _Progress(position, starts, by_hand, states)
 
 
 def _read_track(
@@ -163,8 +167,7 @@ def _read_track(
         return
     identity = TrackId(key, saved["rule"], _number(saved["start"]))
     policy = rules[identity.rule].policy
-    # Not .text: a function without a name can be driven, though not saved.
-    if text != repr(policy.schedule):
+    if not is_text_of(text, policy.schedule):
         differences.append(f"{name}: saved with {text}, now {policy.schedule!r}")
     state, fresh = PolicyState.from_dict(saved["progress"]), policy.init()
     if len(state.memories) != len(fresh.memories):
@@ -182,3 +185,14 @@ def _by_group(saved: Mapping[str, Any]) -> dict[int, float]:
 
 def _number(value: Any) -> float:
     return value if isinstance(value, int) else float(value)
+
+
+def is_text_of(text: str, schedule: Schedule | Absolute) -> bool:
+    """Whether ``text`` was saved for this schedule: ``a * b`` is ``b * a``."""
+    # Not .text: a function without a name can be driven, though not saved.
+    if text == repr(schedule):
+        return True
+    try:
+        return parse(text) == schedule
+    except StepsizeError:
+        return False
