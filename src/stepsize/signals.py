@@ -1,7 +1,7 @@
 """The words that the rooms exchange: data only, no behaviour.
 
-    Training ── Observation ──> Policy ── Decision ──> whoever drives the training
-                                                       └── Tick ──> Sink (recorder, live line, ...)
+Training ── Observation ──> Policy ── Decision ──> whoever drives the training
+                                                   └── Tick ──> Sink (recorder, live line, ...)
 """
 
 from collections.abc import Mapping

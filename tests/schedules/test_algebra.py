@@ -24,12 +24,12 @@ from stepsize import (
     wsd,
 )
 from stepsize.errors import InvalidType
-from stepsize.testing.schedules import positions, schedules
+from stepsize.testing.schedules import any_schedule, positions
 
 STEPS = st.integers(1, 200)
 POSITIONS = st.integers(0, 1_000)
 NUMBERS = st.integers(-10, 10) | st.floats(-10, 10)
-ANY = schedules(max_leaves=3)
+ANY = any_schedule(max_leaves=3)
 ENDING = st.builds(Schedule.until, ANY, STEPS)
 
 

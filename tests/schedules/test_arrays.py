@@ -25,7 +25,7 @@ from stepsize import (
     Warmup,
 )
 from stepsize.errors import InvalidType
-from stepsize.testing.schedules import Library, check_schedule, schedules
+from stepsize.testing.schedules import Library, any_schedule, check_schedule
 
 EXAMPLES = settings().max_examples
 SCHEDULE = (Warmup(5) >> Cosine(20, end=0.1)) * MultiStep({7: 0.5, 11: 0.1}) + Table([[3, 1]])
@@ -67,13 +67,13 @@ def slope_in_jax(schedule: Schedule, t: np.ndarray) -> np.ndarray:
 
 
 @settings(max_examples=2 * EXAMPLES)
-@given(schedules())
+@given(any_schedule())
 def test_numpy_and_torch_agree_with_numbers_and_no_slope_is_nan(schedule: Schedule) -> None:
     check_schedule(schedule, [Library("torch", in_torch, slope_in_torch)])
 
 
 @settings(max_examples=EXAMPLES // 3)
-@given(schedules(max_leaves=4))
+@given(any_schedule(max_leaves=4))
 def test_jax_traced_in_double_precision_agrees_with_numbers(schedule: Schedule) -> None:
     with jax.enable_x64(True):
         library = Library("jitted JAX", jitted, slope_in_jax, dtypes=["float64"])
@@ -81,13 +81,13 @@ def test_jax_traced_in_double_precision_agrees_with_numbers(schedule: Schedule) 
 
 
 @settings(max_examples=EXAMPLES // 5)
-@given(schedules(max_leaves=4))
+@given(any_schedule(max_leaves=4))
 def test_jax_traced_in_single_precision_agrees_with_numbers(schedule: Schedule) -> None:
     check_schedule(schedule, [Library("jitted JAX", jitted, slope_in_jax, dtypes=["float32"])])
 
 
 @settings(max_examples=EXAMPLES // 10)
-@given(schedules(max_leaves=3))
+@given(any_schedule(max_leaves=3))
 def test_jax_not_traced_agrees_with_numbers(schedule: Schedule) -> None:
     check_schedule(schedule, [Library("JAX", in_jax, dtypes=["float32", "int32"])])
     with jax.enable_x64(True):

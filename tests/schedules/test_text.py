@@ -37,7 +37,7 @@ from stepsize.errors import (
 )
 from stepsize.schedules._algebra import ALGEBRA_METHODS
 from stepsize.schedules._text import known_names
-from stepsize.testing.schedules import schedules
+from stepsize.testing.schedules import any_schedule
 
 EXAMPLES = settings().max_examples
 
@@ -46,7 +46,7 @@ EXAMPLES = settings().max_examples
 
 
 @settings(max_examples=3 * EXAMPLES)
-@given(schedules())
+@given(any_schedule())
 def test_what_is_built_is_read_back(schedule: Schedule) -> None:
     for text in (repr(schedule), schedule.text, f" (\n{schedule!r}\t)\r\n"):
         assert parse(text) == schedule
@@ -420,7 +420,7 @@ def test_any_sequence_of_fragments_is_read_or_refused(text: str) -> None:
 
 
 @settings(max_examples=5 * EXAMPLES)
-@given(schedules(), st.data())
+@given(any_schedule(), st.data())
 def test_any_damage_to_a_text_is_read_or_refused(schedule: Schedule, data: st.DataObject) -> None:
     text = repr(schedule)
     start = data.draw(st.integers(0, len(text)))

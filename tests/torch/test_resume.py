@@ -26,7 +26,7 @@ from stepsize import (
     Warmup,
     schedule_function,
 )
-from stepsize.testing.schedules import schedules
+from stepsize.testing.schedules import any_schedule
 from stepsize.torch import Attachment, attach
 
 ORDERS = [
@@ -80,7 +80,7 @@ def resume(
 
 
 @past_the_end
-@given(schedules(), bases, orders, st.integers(0, 12), st.booleans())
+@given(any_schedule(), bases, orders, st.integers(0, 12), st.booleans())
 def test_every_order_gives_the_rates_of_the_straight_run_bit_for_bit(
     schedule: Schedule, bases: list[float], order: Sequence[str], saved_at: int, absolute: bool
 ) -> None:
@@ -97,7 +97,7 @@ def test_every_order_gives_the_rates_of_the_straight_run_bit_for_bit(
 
 
 @past_the_end
-@given(schedules(), bases, orders, st.data())
+@given(any_schedule(), bases, orders, st.data())
 def test_what_was_done_by_hand_survives_every_order(
     schedule: Schedule, bases: list[float], order: Sequence[str], data: st.DataObject
 ) -> None:
@@ -123,7 +123,7 @@ def test_what_was_done_by_hand_survives_every_order(
 
 
 @past_the_end
-@given(schedules(), bases, bases, orders.filter(lambda order: order[0] == "attach"), st.data())
+@given(any_schedule(), bases, bases, orders.filter(lambda order: order[0] == "attach"), st.data())
 def test_a_new_base_in_the_code_wins_over_the_saved_one(
     schedule: Schedule, old: list[float], new: list[float], order: Sequence[str], data: Any
 ) -> None:

@@ -36,7 +36,7 @@ try:
 except ImportError as error:
     raise MissingExtra("stepsize.testing.schedules", "hypothesis", "testing") from error
 
-__all__ = ["Library", "check_schedule", "positions", "schedules", "schedules_named"]
+__all__ = ["Library", "any_schedule", "check_schedule", "positions", "schedules_named"]
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Schedules: TypeAlias = st.SearchStrategy[Schedule]
@@ -128,7 +128,7 @@ def schedules_named(name: str) -> Schedules:
     return st.builds(make, **tried)
 
 
-def schedules(max_leaves: int = 6) -> Schedules:
+def any_schedule(max_leaves: int = 6) -> Schedules:
     """Expressions over every class, recipe, operator and method.
 
     Args:
