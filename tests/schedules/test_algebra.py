@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -282,7 +283,8 @@ def test_growth_is_held_short_of_infinity_and_nothing_is_nan(growing: Schedule) 
     ],
 )
 def test_the_end_of_fractional_lengths_is_not_missed_by_rounding(schedule: Schedule) -> None:
-    assert schedule(schedule.length) == schedule(1e9)
+    end = schedule.length
+    assert schedule(end) == schedule(np.array([end]))[0] == schedule(1e9)
 
 
 @given(st.floats(0.01, 10), st.integers(0, 10_000))

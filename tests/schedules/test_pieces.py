@@ -68,7 +68,7 @@ Evaluate = Callable[[Schedule, np.ndarray], np.ndarray]
 def around(edges: np.ndarray, evaluate: Evaluate) -> np.ndarray:
     """The edges below 2**24 and their neighbours; for single numbers only the first and last."""
     edges = edges[edges <= LAST]
-    few = 300 if evaluate is in_numbers else 30_000
+    few = 300 if evaluate is in_numbers else 20_000
     edges = np.concatenate([edges[:few], edges[-few:]])
     near = np.concatenate([edges - 1, edges, edges + 1])
     return np.unique(near.clip(0, LAST))
@@ -114,7 +114,7 @@ def test_repeat_a_number_of_times(n: int, evaluate: Evaluate) -> None:
 
 
 @everywhere
-@pytest.mark.parametrize("n", DIVISORS)
+@pytest.mark.parametrize("n", [7, 49])
 def test_repeat_with_cycles_that_double(n: int, evaluate: Evaluate) -> None:
     starts = n * (2 ** np.arange(24) - 1)
     t = around(starts, evaluate)
@@ -124,7 +124,7 @@ def test_repeat_with_cycles_that_double(n: int, evaluate: Evaluate) -> None:
 
 
 @everywhere
-@pytest.mark.parametrize("n", DIVISORS)
+@pytest.mark.parametrize("n", [41, 49])
 def test_table(n: int, evaluate: Evaluate) -> None:
     t = around(n * np.arange(101), evaluate)
     table = Table([[n, row] for row in range(100)])
@@ -132,7 +132,7 @@ def test_table(n: int, evaluate: Evaluate) -> None:
 
 
 @everywhere
-@pytest.mark.parametrize("n", DIVISORS)
+@pytest.mark.parametrize("n", [41, 49])
 def test_multi_step(n: int, evaluate: Evaluate) -> None:
     t = around(n * np.arange(1, 101), evaluate)
     steps = MultiStep({n * k: 2 if k % 2 else 0.5 for k in range(1, 101)})
@@ -141,7 +141,7 @@ def test_multi_step(n: int, evaluate: Evaluate) -> None:
 
 
 @everywhere
-@pytest.mark.parametrize("n", DIVISORS)
+@pytest.mark.parametrize("n", [41, 49])
 def test_then(n: int, evaluate: Evaluate) -> None:
     t = around(n * np.arange(8), evaluate)
     steps = Hold(n, 0) >> Hold(2 * n, 1) >> Hold(4 * n, 2) >> Hold(1, 3)

@@ -336,6 +336,19 @@ def test_a_later_group_may_have_a_clock_of_its_own() -> None:
     assert rate.next == [0.25, 4.0]
 
 
+def test_an_extension_means_the_end_of_the_run_on_every_clock() -> None:
+    optimizer = sgd(1.0)
+    rate = attach(optimizer, Linear(10))
+    steps(optimizer, 4)
+    optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 1.0})
+    rate.start_clock(1)
+    rate.extend(24)
+    steps(optimizer, 10)
+    assert rate.next == pytest.approx([0.3, 0.5])
+    steps(optimizer, 10)
+    assert rate.next == [0.0, 0.0]
+
+
 def test_later_groups_follow_the_names_and_predicates_that_mean_them() -> None:
     optimizer = named(trunk=1.0, head=1.0)
     rate = attach(optimizer, {"head": Linear(4), lambda group: group["lr"] > 5: Linear(8)})
@@ -446,6 +459,8 @@ def test_what_is_done_by_hand_holds_from_the_next_step_on() -> None:
     assert rate.next == [1.0, 1.0]
     optimizer.step()
     assert rate.next == [0.8, 0.8]
+    rate.set_base({0: 1.0, 1: 2.0})
+    assert rate.next == [0.2, 0.4]
 
 
 def test_acts_are_about_the_rate_unless_another_quantity_is_meant() -> None:
@@ -507,6 +522,16 @@ class AtMost:
             return state, []
         decision = Stop("hopeless") if seen > 2 * self.limit else Scale(0.5, "too high")
         return state + 1, [decision]
+
+
+class HalveAlways:
+    """Halves the rate at every observation."""
+
+    def init(self) -> int:
+        return 0
+
+    def observe(self, state: int, observation: Any) -> tuple[int, Sequence[Any]]:
+        return state, [Scale(0.5, "always")]
 
 
 def test_what_the_controllers_decide_holds_from_the_next_step_on() -> None:
@@ -616,12 +641,17 @@ def test_a_single_write_to_all_of_many_groups_is_noticed_at_the_next_step() -> N
         optimizer.step()
 
 
-def test_a_foreign_write_is_noticed_before_an_act_by_hand_writes_over_it() -> None:
+@pytest.mark.parametrize(
+    "act",
+    [lambda rate: rate.scale(0.5), lambda rate: rate.set_base(0.5), lambda rate: rate.observe(x=9)],
+    ids=["scale", "set_base", "a controller"],
+)
+def test_a_foreign_write_is_noticed_before_an_act_writes_over_it(act: Any) -> None:
     optimizer = sgd(1.0)
-    rate = attach(optimizer, Linear(10))
+    rate = attach(optimizer, Policy(Linear(10), [HalveAlways()]))
     optimizer.param_groups[0]["lr"] = 0.3
     with pytest.warns(ForeignWrite):
-        rate.scale(0.5)
+        act(rate)
     assert rate.next == [0.5]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from stepsize import Absolute, AttachmentError, Cosine, Linear, Warmup
+from stepsize import Absolute, AttachmentError, Cosine, ForeignWrite, Linear, Warmup
 from stepsize.torch import attach
 
 SCHEDULE = Warmup(4).skip(1) >> Cosine(12, end=0.1)
@@ -164,6 +164,22 @@ def test_a_group_added_to_an_optimizer_with_a_tensor_rate_has_its_own_and_the_de
     assert len({id(tensor) for tensor in tensors}) == 3
 
 
+def test_a_foreign_write_into_a_tensor_is_noticed_also_if_it_is_replaced() -> None:
+    for foreign in ("in place", "replaced"):
+        optimizer = tensor_adam()
+        rate = attach(optimizer, Linear(4))
+        tensor = optimizer.param_groups[1]["lr"]
+        if foreign == "in place":
+            tensor.fill_(0.3)
+        else:
+            optimizer.param_groups[1]["lr"] = torch.tensor(0.3)
+        with pytest.warns(ForeignWrite, match="group 1"):
+            optimizer.step()
+        assert rate.current == [0.5, pytest.approx(0.3)]
+        assert rate.next == [0.375, 0.375]
+        assert optimizer.param_groups[1]["lr"] is tensor
+
+
 def test_reported_rates_are_those_that_the_tensor_holds() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=torch.tensor(0.1), foreach=False)
     rate = attach(optimizer, Linear(3))
@@ -260,6 +276,7 @@ def capturable(lr: Any) -> torch.optim.SGD:
 def test_a_captured_step_is_no_step_and_its_replays_are_counted_by_hand(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     lr = torch.tensor(1.0)
     optimizer = capturable(lr)
     rate = attach(optimizer, Linear(4))
@@ -273,11 +290,19 @@ def test_a_captured_step_is_no_step_and_its_replays_are_counted_by_hand(
 
 
 def test_capturing_a_rate_that_is_a_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     optimizer = capturable(1.0)
     attach(optimizer, Linear(4))
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
     with pytest.raises(AttachmentError, match="lr must be held by tensors"):
         optimizer.step()
+
+
+def test_a_group_that_could_be_captured_is_driven_as_any_other_where_there_is_no_gpu() -> None:
+    optimizer = capturable(1.0)
+    rate = attach(optimizer, Linear(4))
+    optimizer.step()
+    assert rate.next == [0.75]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")

@@ -146,24 +146,26 @@ def test_a_new_base_in_the_code_wins_over_the_saved_one(
     assert follow(resumed, 6) == follow(straight, 6)
 
 
-def test_a_new_default_in_the_code_wins_even_if_the_optimizer_was_loaded_before_attaching() -> None:
+@pytest.mark.parametrize("number", [float, torch.tensor], ids=["number", "tensor"])
+def test_a_new_default_in_the_code_wins_even_if_the_optimizer_was_loaded_before_attaching(
+    number: Any,
+) -> None:
     def build(lr: float) -> torch.optim.SGD:
-        return torch.optim.SGD(
-            [{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)], "lr": 5.0}], lr=lr
-        )
+        groups = [{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)], "lr": number(5.0)}]
+        return torch.optim.SGD(groups, lr=number(lr), foreach=False)
 
-    first = build(0.1)
-    rate = attach(first, Linear(10))
-    follow(first, 3)
+    first = build(0.25)
+    rate = attach(first, Linear(8))
+    follow(first, 4)
     saved = {"optimizer": first.state_dict(), "rate": rate.state_dict()}
 
-    resumed = build(0.2)
+    resumed = build(0.5)
     resumed.load_state_dict(saved["optimizer"])
-    with pytest.warns(StateMismatch, match=r"had the base 0\.1 .* now built with 0\.2"):
-        rate = attach(resumed, Linear(10))
-    with pytest.warns(StateMismatch, match=r"saved 0\.1, now 0\.2"):
+    with pytest.warns(StateMismatch, match=r"had the base 0\.25 .* now built with 0\.5"):
+        rate = attach(resumed, Linear(8))
+    with pytest.warns(StateMismatch, match=r"saved 0\.25, now 0\.5"):
         rate.load_state_dict(saved["rate"])
-    assert rates(resumed) == [0.2 * 0.7, 5.0 * 0.7]
+    assert rates(resumed) == [0.5 * 0.5, 5.0 * 0.5]
 
 
 def test_a_rate_set_in_the_group_after_loading_is_its_new_base() -> None:
@@ -239,6 +241,14 @@ def test_the_state_holds_numbers_strings_lists_and_dictionaries_only() -> None:
     assert json.loads(json.dumps(state)) == state
 
 
+def test_after_loading_no_step_has_been_executed_yet() -> None:
+    optimizer = sgd([0.1])
+    rate = attach(optimizer, Linear(10))
+    follow(optimizer, 3)
+    rate.load_state_dict(rate.state_dict())
+    assert rate.current is None
+
+
 def test_the_state_is_a_snapshot() -> None:
     optimizer = sgd([0.1])
     rate = attach(optimizer, Linear(10))
@@ -292,10 +302,13 @@ def test_a_state_saved_with_other_controllers_says_so_and_keeps_what_they_had_sc
     rate.observe(loss=1.0)
     saved = rate.state_dict()
 
-    resumed = attach(again, Linear(10))
-    with pytest.warns(StateMismatch, match=r"1 controller\(s\), now 0"):
+    resumed = attach(again, Policy(Linear(10), [HalveAtEverySecond(), HalveAtEverySecond()]))
+    with pytest.warns(StateMismatch, match=r"1 controller\(s\), now 2, which start anew"):
         resumed.load_state_dict(saved)
     assert resumed.next == [0.05]
+    resumed.observe(loss=1.0)
+    resumed.observe(loss=1.0)
+    assert resumed.next == [0.0125]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,10 @@ from stepsize.torch._track import Track
 
 __all__ = ["Attachment", "Quantity"]
 
-_FINITE = Range(minimum=-1e300, maximum=1e300)
+_FACTOR = Range(minimum=0, remedy="0.5 halves, 1 changes nothing.")
+_BASE = Range(remedy="A base is what the schedule's values are multiples of, for example 3e-4.")
+_TOTAL = Range(above=0, remedy="It is the new length of the whole run.")
+_STEPS = Range(above=0, remedy="It is the length of the cooldown.")
 
 
 class Quantity:
@@ -56,7 +59,7 @@ class Quantity:
         Raises:
             InvalidValue: It is out of range.
         """
-        factor = checked_number("rate.scale(factor)", "factor", factor, Range(minimum=0))
+        factor = checked_number(f"rate.scale({factor!r})", "factor", factor, _FACTOR)
         self._change(lambda track, at: track.policy.scale(track.state, at, factor))
 
     def set_base(self, value: float | Mapping[Selector, float]) -> None:
@@ -81,7 +84,7 @@ class Quantity:
         bases: dict[tuple[int, int], float] = {}
         given = value.items() if isinstance(value, Mapping) else [(None, value)]
         for selector, each in given:
-            base = checked_number(call, "a base", each, _FINITE)
+            base = checked_number(call, "a base", each, _BASE)
             places = driven if selector is None else select_numbered(call, selector, groups)
             bases.update(dict.fromkeys(places, base))
         for number, index in bases:
@@ -113,7 +116,7 @@ class Quantity:
         Raises:
             InvalidValue: ``total`` is not beyond the present length, or the schedule is endless.
         """
-        total = checked_number("rate.extend(total)", "total", total, _FINITE)
+        total = checked_number(f"rate.extend({total!r})", "total", total, _TOTAL)
         self._change(
             lambda track, at: track.policy.extend(
                 track.state, at, total - track.start, how, allow_rise
@@ -130,7 +133,7 @@ class Quantity:
         Raises:
             InvalidValue: ``steps`` or ``shape`` is out of range.
         """
-        steps = checked_number("rate.start_cooldown(steps)", "steps", steps, Range(above=0))
+        steps = checked_number(f"rate.start_cooldown({steps!r})", "steps", steps, _STEPS)
         self._change(lambda track, at: track.policy.start_cooldown(track.state, at, steps, shape))
 
     def _change(self, act: Callable[[Track, float], PolicyState]) -> None:

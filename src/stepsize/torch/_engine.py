@@ -165,7 +165,8 @@ class Engine:
         wanted = {label(key): [slot.index for slot in slots] for key, slots in new.items()}
         refuse_claimed("attach(...)", optimizer, wanted, besides=lambda driver: driver is self)
         self.roster.take_in(groups, new)
-        self._capturable = any(group.get("capturable") for group in groups)
+        capturable = any(group.get("capturable") for group in groups)
+        self._capturable = capturable and torch.cuda.is_available()
 
     def _write_over(self) -> None:
         """Write the values into groups that somebody else has made or replaced."""
