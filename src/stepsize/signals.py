@@ -50,8 +50,8 @@ class Tick:
     Args:
         position: The position whose values were used, in the driver's clock (optimizer steps
             unless another clock was given).
-        quantities: The driven values that the step used, by name: ``"lr"`` where all groups share
-            one value or there is one group, else ``"lr/<group>"``. Empty for an observation alone.
+        quantities: The driven values that the step used, by name: ``"lr"`` where there is one
+            group, else ``"lr/<group>"``. Empty for an observation alone.
         metrics: Numbers observed since the last tick, by name.
         decisions: What was decided, with reasons.
     """

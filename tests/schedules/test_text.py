@@ -524,3 +524,22 @@ for text in ("Function('json.tool')", "Function('antigravity.x')", "this.that", 
 assert set(sys.modules) == before, set(sys.modules) - before
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(Hold(3) >> Linear(steps=2, end=-.5)) * 0.1 + 2",
+        "MultiStep({1: 0.5, 2: 0.1}).clip(low=0.2, high=1).skip(3)",
+        "Absolute(Table([[1, 2], (3, 4)]).over(9).repeat(None, 2))",
+    ],
+)
+def test_a_text_that_breaks_off_anywhere_is_refused_or_whole(text: str) -> None:
+    assert parse(text)
+    refused = 0
+    for end in range(len(text)):
+        try:
+            parse(text[:end])
+        except TextError:
+            refused += 1
+    assert refused > len(text) / 2

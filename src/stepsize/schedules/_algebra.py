@@ -78,7 +78,7 @@ class Schedule(Expression):
     or a clock. Position 0 is the first optimizer step; positions below 0 count as 0; past the end
     the last value holds for ever.
 
-    Values beyond ±1e30 are held there.
+    Growth is held at ±1e30, short of overflow.
 
     Calling it with a Python number, a NumPy array, a torch tensor or a JAX array (also traced by
     ``jit``, ``vmap`` or ``grad``) gives the same kind back. A floating dtype is kept, integers give

@@ -238,8 +238,8 @@ class _Reader:
         arguments: list[Any] = []
         named: dict[str, Any] = {}
         while not self._take(")"):
-            token, following = self._tokens[self._index : self._index + 2]
-            if token.kind == "name" and following.text == "=":
+            token = self._now
+            if token.kind == "name" and self._tokens[self._index + 1].text == "=":
                 if token.text in named:
                     self._fail(token.place, f"{token.text!r} is given twice.")
                 self._index += 2
