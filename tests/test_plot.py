@@ -337,3 +337,12 @@ assert dict(matplotlib.rcParams) == before
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+def test_a_schedule_draws_a_line_per_group_at_its_own_base_rate() -> None:
+    axes = Linear(10).plot(base={"body": 1e-4, "head": 1e-3})
+    body, head = (line.get_ydata() for line in axes.lines)
+    np.testing.assert_allclose(body, 1e-4 * Linear(10).values(11))
+    np.testing.assert_allclose(head, 1e-3 * Linear(10).values(11))
+    assert [text.get_text() for text in axes.figure.legends[0].get_texts()] == ["body", "head"]
+    assert axes.get_ylabel() == "learning rate"

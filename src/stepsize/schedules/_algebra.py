@@ -5,7 +5,7 @@ The base class and what its operators return belong in one file: apart they woul
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -171,12 +171,19 @@ class Schedule(Expression):
     def _phases(self, horizon: float) -> Iterator[Phase]:
         yield Phase(type(self).__name__, 0, self.length)
 
-    def plot(self, steps: int | None = None, *, base: float = 1.0, log: bool = False) -> Any:
+    def plot(
+        self,
+        steps: int | None = None,
+        *,
+        base: float | Mapping[str, float] = 1.0,
+        log: bool = False,
+    ) -> Any:
         """A matplotlib picture of the curve, its phases shaded and named.
 
         Args:
             steps: How many positions to draw; the schedule's length if it has one.
-            base: The base rate that the values multiply.
+            base: The base rate that the values multiply; a mapping from group to base rate draws a
+                line per group.
             log: Whether the vertical axis is logarithmic.
 
         Returns:
@@ -190,8 +197,10 @@ class Schedule(Expression):
 
         count = self._steps_to_draw("plot", steps)
         positions = np.linspace(0, count, min(count, _MOST_DRAWN) + 1)
+        values = self(positions)
+        bases = base if isinstance(base, Mapping) else {repr(self): base}
         return plot_curves(
-            {repr(self): base * self(positions)},
+            {name: rate * values for name, rate in bases.items()},
             self.phases(count),
             positions=positions,
             log=log,
