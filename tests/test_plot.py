@@ -344,5 +344,6 @@ def test_a_schedule_draws_a_line_per_group_at_its_own_base_rate() -> None:
     body, head = (line.get_ydata() for line in axes.lines)
     np.testing.assert_allclose(body, 1e-4 * Linear(10).values(11))
     np.testing.assert_allclose(head, 1e-3 * Linear(10).values(11))
-    assert [text.get_text() for text in axes.figure.legends[0].get_texts()] == ["body", "head"]
+    (legend,) = axes.figure.legends
+    assert [text.get_text().strip() for text in legend.get_texts()] == ["body", "head"]
     assert axes.get_ylabel() == "learning rate"
