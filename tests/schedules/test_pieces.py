@@ -172,3 +172,24 @@ def test_a_stretched_staircase_of_repeats(n: int, evaluate: Evaluate) -> None:
     ended = t >= total
     expected = np.where(ended, (7 * n // 3 * 3) % n if 7 * n % 3 else n, stair % n)
     np.testing.assert_array_equal(evaluate(schedule, t), expected)
+
+
+def in_torch_doubles(schedule: Schedule, t: np.ndarray) -> np.ndarray:
+    return schedule(torch.from_numpy(t)).numpy()
+
+
+@pytest.mark.parametrize("evaluate", [in_numpy, in_torch_doubles, in_jitted_jax_doubles])
+@pytest.mark.parametrize("length", [0.1, 0.7, 7.3])
+def test_fractional_lengths(length: float, evaluate: Evaluate) -> None:
+    """The same piece as for a number even where no integer says which: XLA fuses a - b * c."""
+    edges = np.arange(0, 2_000) * length / 2
+    t = np.concatenate([np.nextafter(edges, 0), edges, np.nextafter(edges, np.inf)])
+    table = Table([[length / 2, 1], [length / 2, 2]])
+    for schedule in (
+        table.repeat(),
+        table.repeat(999),
+        table.repeat(stretch=1.5),
+        table.repeat(5).staircase(length / 3).skip(length / 7).over(100),
+        Function(position).staircase(length).skip(length / 3),
+    ):
+        np.testing.assert_array_equal(evaluate(schedule, t), in_numbers(schedule, t))
