@@ -13,21 +13,30 @@ from stepsize import (
     Absolute,
     Constant,
     Cosine,
+    ExpHyperbolic,
     Exponential,
     Function,
     Hold,
+    Hyperbolic,
+    InversePower,
     InverseSqrt,
     Linear,
+    LogWarmup,
     MultiStep,
+    Noise,
     Polynomial,
     Power,
+    RectifiedWarmup,
+    Rex,
     Schedule,
     Step,
     Table,
+    Tanh,
     Triangular,
     Warmup,
     cyclic,
     linear_to_zero,
+    noam,
     one_cycle,
     warmup_cosine,
     wsd,
@@ -58,6 +67,38 @@ NUMBERS: Mapping[str, Give] = {
     "Power power": lambda x: Power(3, x),
     "Power start": lambda x: Power(3, 2, start=x),
     "Power end": lambda x: Power(3, 2, end=x),
+    "Cosine power": lambda x: Cosine(3, power=x),
+    "Cosine k": lambda x: Cosine(3, k=x),
+    "Polynomial k": lambda x: Polynomial(3, 2, k=x),
+    "InversePower steps": lambda x: InversePower(x, 1),
+    "InversePower power": lambda x: InversePower(3, x),
+    "Tanh steps": Tanh,
+    "Tanh lower": lambda x: Tanh(3, lower=x),
+    "Tanh upper": lambda x: Tanh(3, upper=x),
+    "Tanh start": lambda x: Tanh(3, start=x),
+    "Tanh end": lambda x: Tanh(3, end=x),
+    "Rex steps": Rex,
+    "Rex d": lambda x: Rex(3, d=x),
+    "Rex start": lambda x: Rex(3, start=x),
+    "Rex end": lambda x: Rex(3, end=x),
+    "Hyperbolic steps": lambda x: Hyperbolic(x, 9),
+    "Hyperbolic bound": lambda x: Hyperbolic(0, x),
+    "Hyperbolic start": lambda x: Hyperbolic(3, 9, start=x),
+    "Hyperbolic end": lambda x: Hyperbolic(3, 9, end=x),
+    "ExpHyperbolic steps": lambda x: ExpHyperbolic(x, 9),
+    "ExpHyperbolic bound": lambda x: ExpHyperbolic(0, x),
+    "ExpHyperbolic start": lambda x: ExpHyperbolic(3, 9, start=x),
+    "ExpHyperbolic end": lambda x: ExpHyperbolic(3, 9, end=x),
+    "LogWarmup steps": LogWarmup,
+    "LogWarmup start": lambda x: LogWarmup(3, start=x),
+    "RectifiedWarmup beta2": RectifiedWarmup,
+    "Noise spread": Noise,
+    "Noise seed": lambda x: Noise(0.1, seed=x),
+    "Noise every": lambda x: Noise(0.1, every=x),
+    "noam model_size": lambda x: noam(x, 9),
+    "noam warmup": lambda x: noam(9, x),
+    "noam scale": lambda x: noam(9, 9, scale=x),
+    "per_epoch steps": LINE.per_epoch,
     "Warmup steps": Warmup,
     "Warmup start": lambda x: Warmup(3, start=x),
     "Step every": lambda x: Step(x, 0.1),
@@ -112,10 +153,24 @@ MAY_BE_MISSING = {
     "clip low",
     "clip high",
 }
-MAY_BE_NEGATIVE = {"value", "start", "end", "low", "high"}
+MAY_BE_NEGATIVE = {"value", "start", "end", "low", "high", "lower", "upper", "scale"}
 MAY_NOT_BE_ZERO = {
     "Polynomial power",
     "Power power",
+    "Cosine power",
+    "Cosine k",
+    "Polynomial k",
+    "InversePower steps",
+    "InversePower power",
+    "Hyperbolic bound",
+    "ExpHyperbolic bound",
+    "ExpHyperbolic start",
+    "ExpHyperbolic end",
+    "RectifiedWarmup beta2",
+    "Noise every",
+    "noam model_size",
+    "noam warmup",
+    "per_epoch steps",
     "Step every",
     "Exponential factor",
     "Exponential every",
@@ -133,6 +188,8 @@ MAY_NOT_BE_ZERO = {
     "cyclic up",
     "cyclic factor",
 }
+
+MUST_BE_BELOW_ONE = {"Rex d", "RectifiedWarmup beta2"}
 
 numbers = pytest.mark.parametrize("number", NUMBERS)
 
@@ -203,8 +260,11 @@ def test_zero_is_taken_where_it_has_a_meaning(number: str) -> None:
 
 @numbers
 def test_numbers_of_other_libraries_are_taken_as_numbers(number: str) -> None:
-    one = NUMBERS[number](1)
-    for value in (1.0, np.float32(1), np.int64(1), np.array(1.0)):
+    ones = (1, 1.0, np.float32(1), np.int64(1), np.array(1.0))
+    quarters = (0.75, np.float32(0.75), np.array(0.75))
+    plain, *others = quarters if number in MUST_BE_BELOW_ONE else ones
+    one = NUMBERS[number](plain)
+    for value in others:
         if number == "MultiStep each position" and isinstance(value, np.ndarray):
             continue  # Python itself refuses it as a key.
         assert NUMBERS[number](value) == one

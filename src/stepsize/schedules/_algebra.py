@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
+from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, overload
@@ -36,6 +37,7 @@ from stepsize.schedules._fields import (
 __all__ = [
     "ALGEBRA_METHODS",
     "Clipped",
+    "PerEpoch",
     "Phase",
     "Product",
     "Repeated",
@@ -51,7 +53,7 @@ __all__ = [
     "then",
 ]
 
-ALGEBRA_METHODS = ("over", "skip", "until", "repeat", "clip", "staircase")
+ALGEBRA_METHODS = ("over", "per_epoch", "skip", "until", "repeat", "clip", "staircase")
 """The methods that build expressions: what ``parse`` accepts after a dot."""
 
 Array = TypeVar("Array")
@@ -253,6 +255,21 @@ class Schedule(Expression):
             InvalidValue: ``total`` is not above 0, or the schedule has length 0.
         """
         return Stretched(self.schedule if isinstance(self, Stretched) else self, total)
+
+    def per_epoch(self, steps: float) -> "Schedule":
+        """A schedule whose numbers count epochs, in steps: ``s.per_epoch(m)(t) == s(t / m)``.
+
+        ``.per_epoch(m).staircase(m)`` changes the rate between epochs only.
+
+        Args:
+            steps: Optimizer steps per epoch, > 0.
+
+        >>> from stepsize import Linear, Step
+        >>> schedule = Linear(2).per_epoch(100) >> Step(30, 0.1).per_epoch(100)
+        >>> schedule(50), schedule(199), schedule(3199), schedule(3200)
+        (0.75, 0.0050000000000000044, 1.0, 0.1)
+        """
+        return PerEpoch(self, steps)
 
     def skip(self, steps: float) -> "Schedule":
         """The schedule without its first ``steps`` steps: ``s.skip(n)(t) == s(n + t)``."""
@@ -552,6 +569,41 @@ class Stretched(_Wrapper):
             # The end is exact; end * total / length may be rounded.
             stretched = _whole(end * total / length) if end < length else total
             yield Phase(name, _whole(start * total / length), stretched)
+
+
+@expression
+class PerEpoch(_Wrapper):
+    """``s.per_epoch(m)``: s(t / m)."""
+
+    schedule: Schedule
+    steps: Period
+
+    _method = "per_epoch"
+
+    def _check(self) -> None:
+        allowed = Range(maximum=LAST_POSITION, remedy="Use fewer epochs.")
+        if math.isfinite(self.length):
+            checked_number(self._call(), "the length in steps", self.length, allowed)
+
+    @cached_property
+    def length(self) -> float:
+        return self._in_steps(self.schedule.length)
+
+    def _in_steps(self, epochs: float) -> float:
+        # In the decimals that were typed: 0.29 epochs of 100 steps are 29 steps, not 28.999...
+        if math.isinf(epochs):
+            return epochs
+        return _whole(float(Decimal(repr(epochs)) * Decimal(repr(self.steps))))
+
+    def _at(self, t: Any, ops: Operations) -> Any:
+        inside = ops.divide(t, self.steps)
+        if math.isfinite(self.length):
+            inside = ops.where(t < self.length, inside, self.schedule.length)
+        return self.schedule._at(inside, ops)
+
+    def _phases(self, horizon: float) -> Iterator[Phase]:
+        for name, start, end in self.schedule._phases(horizon / self.steps):
+            yield Phase(name, self._in_steps(start), self._in_steps(end))
 
 
 def _whole(number: float) -> float:

@@ -53,6 +53,9 @@ class Operations(Protocol):
     def floor(self, x: Any, /) -> Any: ...
     def cos(self, x: Any, /) -> Any: ...
     def sqrt(self, x: Any, /) -> Any: ...
+    def tanh(self, x: Any, /) -> Any: ...
+    def log1p(self, x: Any, /) -> Any: ...
+    def expm1(self, x: Any, /) -> Any: ...
     def count_passed(self, edges: Sequence[float], t: Any, /) -> Any:
         """How many of the ascending ``edges`` are at or before ``t``."""
         ...
@@ -85,6 +88,9 @@ class _Numbers:
     floor = staticmethod(math.floor)
     cos = staticmethod(math.cos)
     sqrt = staticmethod(math.sqrt)
+    tanh = staticmethod(math.tanh)
+    log1p = staticmethod(math.log1p)
+    expm1 = staticmethod(math.expm1)
     count_passed = staticmethod(bisect_right)
 
     @staticmethod
@@ -111,6 +117,9 @@ class _Arrays:
         self.floor = xp.floor
         self.cos = xp.cos
         self.sqrt = xp.sqrt
+        self.tanh = xp.tanh
+        self.log1p = xp.log1p
+        self.expm1 = xp.expm1
 
     def progress(self, t: Any, steps: float) -> Any:
         return self.where(t < steps, self.divide(t, steps or 1), 1.0)

@@ -46,17 +46,21 @@ class Range:
         minimum: The smallest allowed number.
         above: The number that every allowed one exceeds.
         maximum: The largest allowed number.
+        below: The number that no allowed one reaches.
         remedy: A sentence.
     """
 
     minimum: float = -math.inf
     above: float = -math.inf
     maximum: float = math.inf
+    below: float = math.inf
     remedy: str = ""
 
     def __contains__(self, number: float) -> bool:
         return (
-            math.isfinite(number) and self.minimum <= number <= self.maximum and number > self.above
+            math.isfinite(number)
+            and self.minimum <= number <= self.maximum
+            and self.above < number < self.below
         )
 
     def __str__(self) -> str:
@@ -66,6 +70,7 @@ class Range:
                 (self.minimum, f"at least {self.minimum:g}"),
                 (self.above, f"above {self.above:g}"),
                 (self.maximum, f"at most {self.maximum:g}"),
+                (self.below, f"below {self.below:g}"),
             )
             if math.isfinite(limit)
         ]

@@ -1,12 +1,16 @@
 """Recipes: functions that return algebra. Print one to see what it is made of."""
 
+import math
+
 from stepsize.errors import InvalidValue
 from stepsize.schedules._algebra import Schedule
 from stepsize.schedules._cycles import Triangular
-from stepsize.schedules._fields import FACTOR, LENGTH, VALUE, Range, checked_number
-from stepsize.schedules._shapes import Cosine, Exponential, Hold, Linear, Warmup
+from stepsize.schedules._decays import Exponential, InverseSqrt
+from stepsize.schedules._fields import FACTOR, LENGTH, PERIOD, VALUE, Range, checked_number
+from stepsize.schedules._shapes import Cosine, Hold, Linear
+from stepsize.schedules._warmups import Warmup
 
-__all__ = ["cyclic", "linear_to_zero", "one_cycle", "warmup_cosine", "wsd"]
+__all__ = ["cyclic", "linear_to_zero", "noam", "one_cycle", "warmup_cosine", "wsd"]
 
 _TOTAL = Range(above=0, maximum=2**53, remedy="It counts optimizer steps.")
 
@@ -98,6 +102,30 @@ def linear_to_zero(total: float, warmup: float = 0) -> Schedule:
     """
     rest = _rest(f"linear_to_zero({total!r}, warmup={warmup!r})", total, warmup=warmup)
     return _warmup(warmup) >> Linear(rest)
+
+
+def noam(model_size: float, warmup: float, scale: float = 1) -> Schedule:
+    """The schedule of "Attention Is All You Need", as rates: for a base of 1.
+
+    scale · model_size^-0.5 · min(n^-0.5, n · warmup^-1.5) at the update n = 1, 2, ...
+
+    Args:
+        model_size: Width of the model, > 0.
+        warmup: Optimizer steps up to the peak, > 0.
+        scale: What everything is multiplied by.
+
+    >>> from stepsize import noam
+    >>> schedule = noam(512, warmup=4_000)
+    >>> round(schedule(3_999), 6), round(schedule(15_999), 6)
+    (0.000699, 0.000349)
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762), eq. 3.
+    """
+    call = f"noam({model_size!r}, warmup={warmup!r}, scale={scale!r})"
+    width = checked_number(call, "model_size", model_size, _TOTAL)
+    steps = checked_number(call, "warmup", warmup, PERIOD)
+    peak = checked_number(call, "scale", scale, VALUE) / math.sqrt(width * steps)
+    return (Warmup(steps) >> InverseSqrt(steps)).skip(1) * peak
 
 
 def one_cycle(

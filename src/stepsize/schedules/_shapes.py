@@ -1,15 +1,15 @@
-"""The primitive schedules, one class each."""
+"""The primitive schedules in everyday use: constant pieces, and curves between two values."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 from stepsize.errors import InvalidType
 from stepsize.schedules import _curves
 from stepsize.schedules._algebra import Schedule, bounded_power
 from stepsize.schedules._backend import Operations
+from stepsize.schedules._bases import Curve, Endless
 from stepsize.schedules._expression import expression
 from stepsize.schedules._fields import (
     FACTOR,
@@ -28,29 +28,23 @@ from stepsize.schedules._fields import (
 __all__ = [
     "Constant",
     "Cosine",
-    "Exponential",
     "Hold",
-    "InverseSqrt",
     "Linear",
     "MultiStep",
     "Polynomial",
     "Power",
     "Step",
     "Table",
-    "Warmup",
 ]
 
 _POSITION = Range(above=0, maximum=2**53, remedy="Positions count optimizer steps.")
+_EXPONENT = Range(above=0, maximum=1e6, remedy="1 changes nothing.")
 
-
-class _Endless(Schedule):
-    @cached_property
-    def length(self) -> float:
-        return math.inf
+Exponent: TypeAlias = Annotated[Number, _EXPONENT]
 
 
 @expression
-class Constant(_Endless):
+class Constant(Endless):
     """One value for ever: s(t) = value. Endless; ``Hold`` is the one that ends.
 
     Args:
@@ -91,28 +85,8 @@ class Hold(Schedule):
         return self.value
 
 
-class _Curve(Schedule):
-    """A curve of finite length between two values: s(t) = start · w(u) + end · (1 - w(u))."""
-
-    steps: Length
-    start: AnyNumber
-    end: AnyNumber
-
-    @cached_property
-    def length(self) -> float:
-        return self.steps
-
-    def _at(self, t: Any, ops: Operations) -> Any:
-        weight = self._weight(ops.progress(t, self.steps), ops)
-        return self.start * weight + self.end * (1.0 - weight)
-
-    def _weight(self, u: Any, ops: Operations) -> Any:
-        """How much of ``start`` is left at progress ``u``: 1 at u = 0, 0 at u = 1."""
-        raise NotImplementedError
-
-
 @expression
-class Linear(_Curve):
+class Linear(Curve):
     """A straight line: s(t) = start + (end - start) · t / steps.
 
     Args:
@@ -135,58 +109,71 @@ class Linear(_Curve):
 
 
 @expression
-class Cosine(_Curve):
-    """Half a cosine wave: s(t) = end + (start - end) · (1 + cos(π · t / steps)) / 2.
+class Cosine(Curve):
+    """Half a cosine wave: s(t) = end + (start - end) · ((1 + cos(π · u^k)) / 2)^power.
+
+    u = t / steps is the progress.
 
     Args:
         steps: Length in optimizer steps, >= 0; the end is reached at position ``steps``.
         start: Value at position 0.
         end: Value from position ``steps`` on. It does not rise again; ``.repeat()`` restarts it.
+        power: Exponent of the wave, > 0: 1 is the plain one, 2 falls earlier.
+        k: Exponent of the progress, > 0: the higher, the longer the rate stays high ("k-decay").
 
     >>> from stepsize import Cosine
     >>> curve = Cosine(10, end=0.1)
     >>> curve(0), round(curve(5), 12), curve(10), curve(20)
     (1.0, 0.55, 0.1, 0.1)
 
-    Source: Loshchilov & Hutter 2017, "SGDR" (arXiv 1608.03983), eq. 5.
+    Source: Loshchilov & Hutter 2017, "SGDR" (arXiv 1608.03983), eq. 5; ``power`` as in optax;
+    ``k`` from Zhang & Li 2020, "k-decay" (arXiv 2004.05909).
     """
 
     steps: Length
     start: AnyNumber = 1
     end: AnyNumber = 0
+    power: Exponent = 1
+    k: Exponent = 1
 
     def _weight(self, u: Any, ops: Operations) -> Any:
-        return _curves.cosine(u, ops)
+        bent = _curves.bent(u, self.k, ops)
+        if self.power == 1:
+            return _curves.cosine(bent, ops)
+        return _curves.powered_cosine(bent, self.power, ops)
 
 
 @expression
-class Polynomial(_Curve):
-    """A power of the remaining time: s(t) = end + (start - end) · (1 - t / steps)^power.
+class Polynomial(Curve):
+    """A power of the remaining time: s(t) = end + (start - end) · (1 - u^k)^power, u = t / steps.
 
     Args:
         steps: Length in optimizer steps, >= 0; the end is reached at position ``steps``.
         power: Exponent, > 0: 1 is a line, 2 falls early, 0.5 falls late.
         start: Value at position 0.
         end: Value from position ``steps`` on.
+        k: Exponent of the progress, > 0: the higher, the longer the rate stays high ("k-decay").
 
     >>> from stepsize import Polynomial
     >>> Polynomial(4, power=2).values(5)
     array([1.    , 0.5625, 0.25  , 0.0625, 0.    ])
 
-    Source: Liu, Rabinovich & Berg 2015, "ParseNet" (arXiv 1506.04579), the "poly" policy.
+    Source: Liu, Rabinovich & Berg 2015, "ParseNet" (arXiv 1506.04579), the "poly" policy; ``k``
+    from Zhang & Li 2020, "k-decay" (arXiv 2004.05909).
     """
 
     steps: Length
-    power: Annotated[Number, Range(above=0, maximum=1e6, remedy="1 is a straight line.")]
+    power: Exponent
     start: AnyNumber = 1
     end: AnyNumber = 0
+    k: Exponent = 1
 
     def _weight(self, u: Any, ops: Operations) -> Any:
-        return _curves.polynomial(u, self.power, ops)
+        return _curves.polynomial(_curves.bent(u, self.k, ops), self.power, ops)
 
 
 @expression
-class Power(_Curve):
+class Power(Curve):
     """A power of the elapsed time: s(t) = start + (end - start) · (t / steps)^power.
 
     ``Power(steps, 0.5)`` is the "1-sqrt" cooldown. ``Polynomial`` is its mirror: a power of the
@@ -207,7 +194,7 @@ class Power(_Curve):
     """
 
     steps: Length
-    power: Annotated[Number, Range(above=0, maximum=1e6, remedy="1 is a straight line.")]
+    power: Exponent
     start: AnyNumber = 1
     end: AnyNumber = 0
 
@@ -216,35 +203,7 @@ class Power(_Curve):
 
 
 @expression
-class Warmup(_Curve):
-    """A straight line up to the base rate: s(t) = start + (1 - start) · t / steps.
-
-    With the default start the first update has rate 0; ``Warmup(n + 1).skip(1)`` is never 0 and
-    reaches the peak at position n. The recipes use that form.
-
-    Args:
-        steps: Length in optimizer steps, >= 0; 1 is reached at position ``steps``.
-        start: Value at position 0.
-
-    >>> from stepsize import Warmup
-    >>> Warmup(4).values(6)
-    array([0.  , 0.25, 0.5 , 0.75, 1.  , 1.  ])
-    >>> Warmup(5).skip(1).values(5)
-    array([0.2, 0.4, 0.6, 0.8, 1. ])
-
-    Source: Goyal et al. 2017, "Accurate, Large Minibatch SGD" (arXiv 1706.02677), section 2.2.
-    """
-
-    steps: Length
-    start: AnyNumber = 0
-    end = 1
-
-    def _weight(self, u: Any, ops: Operations) -> Any:
-        return _curves.linear(u)
-
-
-@expression
-class Step(_Endless):
+class Step(Endless):
     """Step decay: s(t) = factor ^ floor(t / every). Endless.
 
     The other convention in use, factor ^ floor((1 + t) / every), is ``Step(...).skip(1)``.
@@ -268,7 +227,7 @@ class Step(_Endless):
 
 
 @expression
-class MultiStep(_Endless):
+class MultiStep(Endless):
     """Drops at chosen positions: s(t) = the product of the factors whose position is <= t. Endless.
 
     Args:
@@ -321,53 +280,6 @@ class _FrozenMapping(dict[float, float]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
-
-
-@expression
-class Exponential(_Endless):
-    """Exponential decay: s(t) = factor ^ (t / every). Endless.
-
-    The three forms in use: γ^epoch is ``Exponential(γ)``; e^(-k·epoch) is
-    ``Exponential(math.exp(-k))``; rate^(step / decay_steps) is ``Exponential(rate, decay_steps)``,
-    and its staircase is ``.staircase(decay_steps)``.
-
-    Args:
-        factor: What ``every`` steps multiply by, > 0.
-        every: Steps per factor, > 0.
-
-    >>> from stepsize import Exponential
-    >>> Exponential(0.5, every=2).values(5).round(4)
-    array([1.    , 0.7071, 0.5   , 0.3536, 0.25  ])
-    """
-
-    factor: Annotated[Number, Range(above=0, maximum=LARGEST, remedy="0.99 decays by 1 % a step.")]
-    every: Period = 1
-
-    def _at(self, t: Any, ops: Operations) -> Any:
-        return bounded_power(self.factor, ops.divide(t, self.every), ops)
-
-
-@expression
-class InverseSqrt(_Endless):
-    """Inverse square root decay from 1: s(t) = 1 / sqrt(1 + t / steps). Endless.
-
-    ``Warmup(w) >> InverseSqrt(w)`` is the schedule of "Attention Is All You Need": after the
-    warmup the rate is sqrt(w / t) for the step t counted from the start.
-
-    Args:
-        steps: The time scale, > 0: after 3 · steps the value is 1/2.
-
-    >>> from stepsize import InverseSqrt
-    >>> InverseSqrt(100)(0), InverseSqrt(100)(300)
-    (1.0, 0.5)
-
-    Source: Vaswani et al. 2017 (arXiv 1706.03762), eq. 3.
-    """
-
-    steps: Period
-
-    def _at(self, t: Any, ops: Operations) -> Any:
-        return 1.0 / ops.sqrt(1.0 + ops.divide(t, self.steps))
 
 
 @expression

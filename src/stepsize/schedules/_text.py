@@ -11,8 +11,10 @@ at the mistake.)
     product   = factor ("*" factor)*
     factor    = (number | name arguments | "(" schedule ")") ("." method arguments)*
     arguments = "(" ([name "="] value),* ")"
-    value     = number | string | "None" | "[" value,* "]" | "(" value,* ")" | "{" pair,* "}"
-    pair      = number ":" number
+    value     = amount | string | "None" | "[" value,* "]" | "(" value,* ")" | "{" pair,* "}"
+    pair      = amount ":" number
+    amount    = number | duration
+    duration  = a number and at once a unit: 10ep
 """
 
 import inspect
@@ -22,10 +24,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from stepsize.errors import InvalidType, InvalidValue, TextError
-from stepsize.schedules import _cycles, _function, _recipes, _shapes
+from stepsize.schedules import (
+    _cycles,
+    _decays,
+    _function,
+    _noise,
+    _recipes,
+    _shapes,
+    _warmups,
+)
 from stepsize.schedules._absolute import Absolute
 from stepsize.schedules._algebra import ALGEBRA_METHODS, Product, Schedule, Sum, then
 from stepsize.schedules._expression import MAX_NESTING, MAX_NODES, MAX_TEXT
+from stepsize.schedules._fields import FACTOR, VALUE, number_ranges
+from stepsize.schedules._horizon import NUMBER, UNIT, Horizon, read_duration
 
 __all__ = ["known_names", "parse"]
 
@@ -33,30 +45,37 @@ __all__ = ["known_names", "parse"]
 def known_names() -> Mapping[str, Callable[..., Schedule]]:
     """Every name that ``parse`` can call, with what it calls: schedule classes and recipes."""
     names: dict[str, Callable[..., Schedule]] = {}
-    for module in (_shapes, _cycles, _function, _recipes):
+    for module in (_shapes, _warmups, _decays, _cycles, _noise, _function, _recipes):
         for name in module.__all__:
             if name != "schedule_function":
                 names[name] = getattr(module, name)
     return names
 
 
-def parse(text: str) -> Schedule | Absolute:
+def parse(text: str, *, horizon: Horizon | None = None) -> Schedule | Absolute:
     """Read a schedule from its text form: ``parse(repr(s)) == s``.
+
+    Where a call takes steps, the text may have durations: ``10ep``, ``500ba``, ``1e6sp``,
+    ``1e9tok``, ``0.1dur``. A schedule holds numbers: they are counted in steps on reading.
 
     Args:
         text: An expression such as ``"Warmup(500) >> Cosine(9500, end=0.1)"``: at most 100,000
             characters, 1,000 nodes and 64 levels of nesting. It may be marked ``Absolute(...)``.
+        horizon: What epochs, samples, tokens and the whole run are in steps.
 
     Returns:
         The schedule, or the marked one.
 
     Raises:
-        TextError: The text is no schedule; the message points at the place.
-        InvalidType: ``text`` is no string.
+        TextError: The text is no schedule, or the horizon lacks what a duration needs; the message
+            points at the place.
+        InvalidType: ``text`` is no string, or ``horizon`` is none.
 
-    >>> from stepsize import parse
+    >>> from stepsize import Horizon, parse
     >>> parse("Warmup(500) >> Cosine(9_500, end=0.1)")
     Warmup(500) >> Cosine(9500, end=0.1)
+    >>> parse("Warmup(1ep) >> Cosine(0.9dur)", horizon=Horizon(steps=5000, steps_per_epoch=500))
+    Warmup(500) >> Cosine(4500)
     >>> parse("Cosine(-1)")
     Traceback (most recent call last):
         ...
@@ -65,6 +84,11 @@ def parse(text: str) -> Schedule | Absolute:
     if not isinstance(text, str):
         raise InvalidType(
             f"parse({text!r}): a text is needed, but this is a {type(text).__name__}."
+        )
+    if not (horizon is None or isinstance(horizon, Horizon)):
+        raise InvalidType(
+            f"parse(..., horizon={horizon!r}): a Horizon is needed, but this is a "
+            f"{type(horizon).__name__}. Example: Horizon(steps=10_000, steps_per_epoch=500)."
         )
     if len(text) > MAX_TEXT:
         raise TextError(
@@ -76,7 +100,7 @@ def parse(text: str) -> Schedule | Absolute:
             f"parse({text[:40]!r}): there is nothing in this text. "
             "Example: 'Warmup(500) >> Cosine(9500)'."
         )
-    return _Reader(text).read()
+    return _Reader(text, horizon).read()
 
 
 def _fail(text: str, place: int, message: str, cause: BaseException | None = None) -> NoReturn:
@@ -92,12 +116,13 @@ def _fail(text: str, place: int, message: str, cause: BaseException | None = Non
 
 # ------------------------------------------------------------------ tokens
 
+# A duration is a number whose unit matched, too: the name of the last group is the kind.
 _TOKENS = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-      | (?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
+    rf"""(?P<space>[ \t\r\n]+)
+      | (?P<number>{NUMBER})(?P<duration>{UNIT})?
       | (?P<name>[^\W\d]\w*)
       | (?P<string>'[^'\\\r\n]*'|"[^"\\\r\n]*")
-      | (?P<sign>>>|\*(?!\*)|[-+.,:=()\[\]{}])""",
+      | (?P<sign>>>|\*(?!\*)|[-+.,:=()\[\]{{}}])""",
     re.VERBOSE,
 )
 
@@ -142,8 +167,9 @@ _HOLD = "For a constant value write Hold(steps, value), or Constant(value) as th
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, horizon: Horizon | None) -> None:
         self._text = text
+        self._horizon = horizon
         self._tokens = _cut(text)
         self._index = 0
         self._known = known_names()
@@ -243,13 +269,19 @@ class _Reader:
                 if token.text in named:
                     self._fail(token.place, f"{token.text!r} is given twice.")
                 self._index += 2
-                named[token.text] = self._value()
+                named[token.text] = self._argument(make, token.text)
             elif named:
                 self._fail(token.place, "An argument without a name cannot follow a named one.")
             else:
-                arguments.append(self._value())
+                arguments.append(self._argument(make, len(arguments)))
             self._comma(")")
         return self._build(name.place, make, *arguments, **named)
+
+    def _argument(self, make: Callable[..., Schedule], parameter: int | str) -> Any:
+        token = self._now
+        if token.kind == "duration" and _is_value(make, parameter):
+            self._fail(token.place, f"{token.text} is a duration, and this is a value: no unit.")
+        return self._value()
 
     # -------------------------------------------------------------- values
 
@@ -266,8 +298,16 @@ class _Reader:
         if self._take("None"):
             return None
         if token.kind == "string":
-            return self._next().text[1:-1]
-        return self._number("A number")
+            return self._string()
+        return self._amount()
+
+    def _string(self) -> str:
+        token = self._next()
+        content = token.text[1:-1]
+        found = _TOKENS.fullmatch(content)
+        if found is not None and found.lastgroup == "duration":
+            self._fail(token.place, f"A duration stands without quotes: {content[:40]}.")
+        return content
 
     def _values(self, close: str) -> list[Any]:
         values: list[Any] = []
@@ -280,13 +320,27 @@ class _Reader:
         mapping: dict[float, float] = {}
         while not self._take("}"):
             place = self._now.place
-            key = self._number("A number")
+            key = self._amount()
             if key in mapping:
                 self._fail(place, f"{key!r} appears twice in this mapping.")
             self._expect(":", "A mapping is written {position: factor, ...}")
             mapping[key] = self._number("A number")
             self._comma("}")
         return mapping
+
+    def _amount(self) -> float:
+        return self._duration() if self._now.kind == "duration" else self._number("A number")
+
+    def _duration(self) -> float:
+        token = self._next()
+        if self._horizon is None:
+            unit = self._build(token.place, read_duration, token.text).unit
+            self._fail(
+                token.place,
+                f"{token.text} is a duration, and a schedule holds numbers of optimizer steps. "
+                f"Pass parse(text, horizon=Horizon({unit.field or 'steps'}=...)).",
+            )
+        return self._build(token.place, self._horizon.steps_in, token.text)
 
     def _number(self, needed: str) -> float:
         place = self._now.place
@@ -296,12 +350,12 @@ class _Reader:
         literal = self._next().text
         try:
             number = float(literal)
-        except ValueError:  # 1__0
-            self._fail(place, f"{literal!r} is no number.")
+            if math.isfinite(number) and literal.replace("_", "").isdigit():
+                number = int(literal)
+        except ValueError:  # 1__0, or thousands of zeros before an integer
+            self._fail(place, f"{literal[:40]!r} is no number.")
         if math.isinf(number):
             self._fail(place, "A number must be finite, but this one is too large.")
-        if literal.replace("_", "").isdigit():
-            number = int(literal)
         return -number if negative else number
 
     # -------------------------------------------------------------- tokens and failures
@@ -351,6 +405,15 @@ class _Reader:
 
 def _is_endless(schedule: Schedule) -> bool:
     return math.isinf(schedule.length)
+
+
+def _is_value(make: Callable[..., Schedule], parameter: int | str) -> bool:
+    """Whether this parameter of a schedule takes values, and so no lengths and positions."""
+    if not isinstance(make, type):
+        return False
+    if isinstance(parameter, int):
+        parameter = "".join([*inspect.signature(make).parameters][parameter : parameter + 1])
+    return number_ranges(make).get(parameter) in (VALUE, FACTOR)
 
 
 def _usage(make: Callable[..., Any]) -> str:

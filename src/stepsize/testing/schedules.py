@@ -14,13 +14,17 @@ import numpy as np
 from stepsize.errors import MissingExtra, UnregisteredFunction
 from stepsize.schedules import (
     Constant,
+    ExpHyperbolic,
     Function,
     Hold,
+    Hyperbolic,
     MultiStep,
+    RectifiedWarmup,
     Schedule,
     Table,
     cyclic,
     linear_to_zero,
+    noam,
     one_cycle,
     parse,
     schedule_function,
@@ -50,7 +54,10 @@ _TELLING = (0, 0.1, 0.5, 1, 2, 3, 7, 7.3, 10, 41, 49, 147, 1000, -1, -0.25, 3e-4
 
 def _numbers(allowed: Range) -> Numbers:
     """Numbers such as people write, within ``allowed``."""
-    low, high = max(allowed.minimum, allowed.above, -1000), min(allowed.maximum, 1000)
+    low, high = (
+        max(allowed.minimum, allowed.above, -1000),
+        min(allowed.maximum, allowed.below, 1000),
+    )
     return st.one_of(
         st.sampled_from([number for number in _TELLING if number in allowed]),
         st.integers(math.ceil(low), math.floor(high)).filter(allowed.__contains__),
@@ -62,12 +69,17 @@ _VALUES = _numbers(Range())
 _LENGTHS = _numbers(Range(minimum=0))
 _PERIODS = _numbers(Range(minimum=0.1))
 _FACTORS = st.sampled_from([0, 0.1, 0.5, 0.999, 1, 1.5, 2]) | st.floats(0, 2)
+_RATES = _numbers(Range(minimum=1e-4))
 _TIMES = st.integers(1, 5)
 
 
 @schedule_function("stepsize.testing.hyperbola")
 def _hyperbola(t: Any) -> Any:
     return 1 / (1 + t / 100)
+
+
+def _hyperbolic(make: Any, steps: float, beyond: float, start: float, end: float) -> Schedule:
+    return make(steps, steps + beyond, start, end)
 
 
 def _linear_to_zero(rest: float, warmup: float) -> Schedule:
@@ -84,8 +96,15 @@ def _wsd(warmup: float, stable: float, cooldown: float, end: float) -> Schedule:
 
 # What ranges cannot say: fields that are no numbers, and recipes, whose parts must fit together.
 _SPECIAL: Mapping[str, Schedules] = {
+    "ExpHyperbolic": st.builds(
+        _hyperbolic, st.just(ExpHyperbolic), _LENGTHS, _PERIODS, start=_RATES, end=_RATES
+    ),
     "Function": st.builds(Function, st.just(_hyperbola), steps=st.none() | _LENGTHS),
+    "Hyperbolic": st.builds(
+        _hyperbolic, st.just(Hyperbolic), _LENGTHS, _PERIODS, start=_VALUES, end=_VALUES
+    ),
     "MultiStep": st.builds(MultiStep, st.dictionaries(_PERIODS, _FACTORS, min_size=1, max_size=4)),
+    "RectifiedWarmup": st.builds(RectifiedWarmup, st.sampled_from([0.8, 0.95, 0.99, 0.999])),
     "Table": st.builds(Table, st.lists(st.tuples(_LENGTHS, _VALUES), min_size=1, max_size=4)),
     "cyclic": st.builds(
         cyclic,
@@ -97,6 +116,7 @@ _SPECIAL: Mapping[str, Schedules] = {
         factor=_FACTORS.filter(bool),
     ),
     "linear_to_zero": st.builds(_linear_to_zero, rest=_PERIODS, warmup=_LENGTHS),
+    "noam": st.builds(noam, model_size=_PERIODS, warmup=_PERIODS, scale=_VALUES),
     "one_cycle": st.builds(
         one_cycle, total=_PERIODS, rise=st.floats(0, 1), start=_VALUES, end=_VALUES
     ),
@@ -146,6 +166,7 @@ def _combined(parts: Schedules) -> Schedules:
         st.builds(Schedule.__mul__, parts, parts | _VALUES),
         st.builds(Schedule.__add__, parts, parts | _VALUES),
         st.builds(Schedule.over, ending, _PERIODS),
+        st.builds(Schedule.per_epoch, parts, _PERIODS),
         st.builds(Schedule.skip, parts, _LENGTHS),
         st.builds(Schedule.until, parts, _LENGTHS),
         st.builds(Schedule.repeat, ending, times=st.none() | _TIMES, shrink=_FACTORS),
