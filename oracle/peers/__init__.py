@@ -1,0 +1,1 @@
+"""One file per peer: its pairs, and how its rates are had."""
