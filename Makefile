@@ -8,7 +8,7 @@ export STEPSIZE_CURVES ?= $(CURDIR)/../shared/loss_curves
 
 INSTALLED := .venv/installed
 
-.PHONY: demo test check bench pictures clean
+.PHONY: demo test check oracle curves bench bench-plan pictures clean
 
 # One thread per process: several fight for the cores, and on a busy machine they wait for each other.
 demo test: export OMP_NUM_THREADS = 1
@@ -24,6 +24,10 @@ check: $(INSTALLED)
 	.venv/bin/ruff check .
 	.venv/bin/basedpyright
 	.venv/bin/lint-imports
+
+# The figures of docs/en/plan.md, from the published curves.
+bench-plan: $(INSTALLED)
+	.venv/bin/python -m benchmarks.plan_page
 
 bench: $(INSTALLED)
 	.venv/bin/python -m benchmarks

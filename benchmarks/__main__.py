@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-SUITES = ("attach", "schedules", "imports", "recorder")
+SUITES = ("attach", "schedules", "imports", "recorder", "plan")
 
 
 def main(names: list[str]) -> None:

@@ -1,1 +1,1 @@
-"""Every curve of the field beside ours: the rows, each peer's own call, and the proof of equality."""
+"""Every curve of the field beside ours: the rows, the peers' calls, the proof of equality."""

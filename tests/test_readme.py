@@ -1,9 +1,11 @@
-"""The code that the two READMEs show runs, and is the same code in both."""
+"""The code that the READMEs and the pages of the docs show runs; the READMEs show the same."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -13,9 +15,14 @@ def python_blocks(name: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
-def test_the_readme_code_runs_from_top_to_bottom_in_an_empty_folder(tmp_path: Path) -> None:
-    program = "\n".join(python_blocks("README.md"))
-    assert program
+PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
+
+
+@pytest.mark.parametrize("page", sorted(page for page in PAGES if python_blocks(page)))
+def test_the_code_of_a_page_runs_from_top_to_bottom_in_an_empty_folder(
+    page: str, tmp_path: Path
+) -> None:
+    program = "\n".join(python_blocks(page))
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         check=False,
@@ -24,6 +31,10 @@ def test_the_readme_code_runs_from_top_to_bottom_in_an_empty_folder(tmp_path: Pa
         text=True,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_the_readme_has_code() -> None:
+    assert python_blocks("README.md")
 
 
 def test_both_readmes_show_the_same_code() -> None:

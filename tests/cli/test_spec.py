@@ -1,5 +1,6 @@
 """A SPEC is the text of a schedule, or a file of them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +95,74 @@ def test_an_option_takes_one_schedule_from_text_or_file(tmp_path: Path) -> None:
     refused = CliRunner().invoke(show, ["--schedule", str(file)])
     assert refused.exit_code == 2
     assert "holds 2 schedules, and one is needed" in refused.output
+
+
+# ------------------------------------------------------------------ durations
+
+SIZES = ("--steps-per-epoch", 500, "--tokens-per-step", 4096, "--samples-per-step", 64)
+
+
+def text_of(result: Result) -> str:
+    (described,) = json.loads(result.stdout)
+    return described["schedule"]
+
+
+@pytest.mark.parametrize("options_first", [True, False])
+def test_durations_are_counted_with_the_options_wherever_these_stand(
+    stepsize: Call, options_first: bool
+) -> None:
+    spec = "Warmup(500ba) >> Hold(8ep) >> Hold(4096e3tok) >> Linear(64e2sp) >> Hold(0.1dur)"
+    options = [*SIZES, "--steps", 10_000, "--json"]
+    words = [*options, spec] if options_first else [spec, *options]
+    assert text_of(stepsize("compare", *words)) == (
+        "Warmup(500) >> Hold(4000) >> Hold(1000) >> Linear(100) >> Hold(1000)"
+    )
+
+
+def test_durations_in_a_file_are_counted_too_and_the_name_stays_as_typed(
+    stepsize: Call, tmp_path: Path
+) -> None:
+    file = tmp_path / "schedules.txt"
+    file.write_text("ours = Cosine(2ep)\nLinear(1ep)\n", encoding="utf-8")
+    result = stepsize("plot", file, "--csv", "--steps-per-epoch", 3)
+    assert header(result) == "position,ours,Linear(1ep)"
+    assert len(result.stdout.splitlines()) == 1 + 6
+
+
+@pytest.mark.parametrize(
+    ("duration", "option"),
+    [
+        ("1ep", "--steps-per-epoch"),
+        ("1tok", "--tokens-per-step"),
+        ("1sp", "--samples-per-step"),
+        ("1dur", "--steps"),
+    ],
+)
+def test_the_option_that_a_duration_needs_is_named_and_is_enough(
+    stepsize: Call, duration: str, option: str
+) -> None:
+    spec = f"Cosine({duration})"
+    refused = stepsize("compare", spec)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"on the command line {option}.\n    {spec}\n           ^" in refused.stderr
+    assert stepsize("compare", spec, option, 1).exit_code == 0
+
+
+@pytest.mark.parametrize("size", [0, -1, "nan", "inf"])
+def test_an_impossible_size_is_refused(stepsize: Call, size: object) -> None:
+    result = stepsize("compare", "Cosine(10)", "--steps-per-epoch", size)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "steps_per_epoch must be a finite number" in result.stderr
+
+
+def test_an_option_that_takes_a_schedule_counts_with_eager_options_beside_it() -> None:
+    @click.command
+    @click.option("--schedule", type=SPEC)
+    @click.option("--steps", type=int, is_eager=True)
+    @click.option("--steps-per-epoch", type=int, is_eager=True)
+    def train(schedule: Schedule, steps: int, steps_per_epoch: int) -> None:
+        click.echo(f"{schedule!r} for {steps} steps, {steps_per_epoch} an epoch")
+
+    words = ["--schedule", "Cosine(0.9dur).skip(2ep)", "--steps", "100", "--steps-per-epoch", "10"]
+    output = CliRunner().invoke(train, words, catch_exceptions=False).output
+    assert output == "Cosine(90).skip(20) for 100 steps, 10 an epoch\n"

@@ -16,6 +16,7 @@ from stepsize import (
     Cosine,
     Function,
     Hold,
+    Horizon,
     Linear,
     MultiStep,
     Schedule,
@@ -104,14 +105,14 @@ cosine(10)
 ^ 'cosine' is no schedule or recipe. Did you mean Cosine?
 Hold(1) >> Cosine(-1)
            ^ Cosine(-1): steps must be a finite number and at least 0 .* but is -1
-Hold(1) * Cosine()
-          ^ Cosine(steps, start=1, end=0): missing a required argument: 'steps'
-Cosine(1, 2, 3, 4)
-^ Cosine(steps, start=1, end=0): too many positional arguments
-Cosine(1, stop=2)
-^ Cosine(steps, start=1, end=0): got an unexpected keyword argument 'stop'
-Cosine(1, steps=2)
-^ Cosine(steps, start=1, end=0): multiple values for argument 'steps'
+Hold(1) * Linear()
+          ^ Linear(steps, start=1, end=0): missing a required argument: 'steps'
+Linear(1, 2, 3, 4)
+^ Linear(steps, start=1, end=0): too many positional arguments
+Linear(1, stop=2)
+^ Linear(steps, start=1, end=0): got an unexpected keyword argument 'stop'
+Linear(1, steps=2)
+^ Linear(steps, start=1, end=0): multiple values for argument 'steps'
 Hold(steps=1, steps=2)
               ^ 'steps' is given twice
 Hold(steps=1, 2)
@@ -119,7 +120,7 @@ Hold(steps=1, 2)
 wsd(10, 20, 5)
 ^ wsd(10, warmup=20, cooldown=5, end=0): warmup (20) and cooldown (5) must fit into total
 Hold(1).speed(2)
-        ^ 'speed' is no method of a schedule's text. There are: .over(), .skip(),
+        ^ 'speed' is no method of a schedule's text. There are: .over(),
 Hold(1).__class__
         ^ '__class__' is no method
 Hold.__init__.__globals__
@@ -183,9 +184,15 @@ Hold(1e999)
 Hold(1__0)
      ^ '1__0' is no number
 Hold(1j)
-      ^ A comma or ')' is needed here, but here is 'j'
+     ^ 'j' is no unit. A duration is a number and at once its unit: ep (epochs), ba
 Hold(0x10)
-      ^ A comma or ')' is needed here
+     ^ 'x10' is no unit
+Hold(10ep)
+     ^ 10ep is a duration .* Pass parse(text, horizon=Horizon(steps_per_epoch=...)).
+Hold(1) >> Cosine(.5dur) >> Hold(2tok)
+                  ^ .5dur is a duration .* horizon=Horizon(steps=...)
+Hold(10 ep)
+        ^ A comma or ')' is needed here, but here is 'ep'
 Hold(１)
      ^ '１' has no meaning
 Ｈold(1)
@@ -294,6 +301,74 @@ def test_what_is_no_text_is_refused(text: Any) -> None:
         parse(text)
 
 
+# ------------------------------------------------------------------ durations
+
+HORIZON = Horizon(steps=10_000, steps_per_epoch=500, tokens_per_step=4096, samples_per_step=64)
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        ("Warmup(500ba) >> Cosine(9ep, end=0.1)", Warmup(500) >> Cosine(4500, end=0.1)),
+        ("wsd(1dur, warmup=.01dur, cooldown=2e-1dur)", wsd(10_000, 100, 2_000)),
+        ("2 * Hold((3ep)) + 1", Hold(1500) * 2 + 1),
+        ("MultiStep({1_0ep: 0.1, 15ep: 0.1})", MultiStep({5_000: 0.1, 7_500: 0.1})),
+        ("Table([[1e6sp, 1], (4_096_000tok, 2)])", Table([[15_625, 1], [1_000, 2]])),
+        ("Linear(1ep).over(1dur).skip(.5ep)", Linear(500).over(10_000).skip(250)),
+        ("Absolute(Step(every=30ep, factor=0.1))", Absolute(Step(15_000, 0.1))),
+    ],
+)
+def test_a_duration_may_stand_where_steps_are_counted(
+    text: str, schedule: Schedule | Absolute
+) -> None:
+    read = parse(text, horizon=HORIZON)
+    assert read == schedule
+    assert read.text == schedule.text
+    assert parse(read.text) == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("Hold(1) >> Hold(2sec)", "2sec", "'sec' is no unit"),
+        ("Hold(2EP)", "2EP", "'EP' is no unit"),
+        ("Hold(1__0ep)", "1__0ep", "'1__0' is no number"),
+        ("Hold(1, value=1ep)", "1ep", "1ep is a duration, and this is a value"),
+        ("Step(1ep, 0.1dur)", "0.1dur", "0.1dur is a duration, and this is a value"),
+        ("Hold(1) * 2ep", "2ep", "A schedule or a number is needed here"),
+        ("MultiStep({1ep: 2ep})", "2ep", "A number is needed here"),
+        ("Hold(-1ep)", "1ep", "A number is needed here"),
+        ("Hold('1ep')", "'1ep'", "A duration stands without quotes: 1ep."),
+        ("Hold(1, 2, 3ep)", "Hold", "too many positional arguments"),
+        ("MultiStep({1ep: 1, 500: 1})", "500", "500 appears twice"),
+        ("Hold(9e15dur)", "9e15dur", "at most 2^53 optimizer steps"),
+    ],
+)
+def test_a_duration_elsewhere_or_of_another_form_is_pointed_at(
+    text: str, place: str, message: str
+) -> None:
+    with pytest.raises(TextError) as refused:
+        parse(text, horizon=HORIZON)
+    said, line, caret = str(refused.value).rsplit("\n", 2)
+    assert message in said
+    assert line[caret.index("^") :].startswith(place)
+
+
+def test_a_duration_that_the_horizon_cannot_count_names_what_is_missing() -> None:
+    with pytest.raises(TextError) as refused:
+        parse("Warmup(500ba) >> Cosine(9ep) >> Hold(1tok)", horizon=Horizon(steps=10_000))
+    said, line, caret = str(refused.value).rsplit("\n", 2)
+    assert "epochs need steps_per_epoch, and Horizon(steps=10000) has none" in said
+    assert "Give Horizon(steps_per_epoch=...)" in said
+    assert line[caret.index("^") :].startswith("9ep")
+
+
+@pytest.mark.parametrize("horizon", [500, {"steps": 500}, Horizon], ids=str)
+def test_what_is_no_horizon_is_refused(horizon: Any) -> None:
+    with pytest.raises(InvalidType, match="a Horizon is needed"):
+        parse("Hold(1)", horizon=horizon)
+
+
 # ------------------------------------------------------------------ limits
 
 TOO_LARGE = {
@@ -310,6 +385,9 @@ TOO_LARGE = {
     "90,000 attributes": "Hold(1)" + ".a" * 45_000,
     "a number of 5,000 digits": f"Hold({'9' * 5_000})",
     "a number of 400 digits": f"Hold({'9' * 400})",
+    "a number of 5,000 zeros": f"Hold({'0' * 5_000}1)",
+    "90,000 digits of epochs": f"Hold({'1_' * 45_000}ep)",
+    "a unit of 90,000 letters": f"Hold(1{'e' * 90_000})",
     "90,000 dots": "." * 90_000,
     "90,000 nots": "not " * 22_500 + "1",
     "90,000 lambdas": "lambda:" * 12_000 + "1",
@@ -395,13 +473,14 @@ WORDS = (
 )
 SIGNS = "( ) [ ] { } , . : = >> * + - ** >>> / @ # ' \" \\ \\x00 \x00 \r \n \t 'x'"
 DIGITS = "1 0 0.5 1e9 1e999 .5 1_000 1__0 99999999999999999999 ² １ Ｈ é"
-FRAGMENTS = st.sampled_from(f"{WORDS} {SIGNS} {DIGITS}".split(" "))
+DURATIONS = "1ep .5dur 1e-999999999tok 9e99ba"
+FRAGMENTS = st.sampled_from(f"{WORDS} {SIGNS} {DIGITS} {DURATIONS}".split(" "))
 
 
 def read(text: str) -> None:
     """Only a TextError may come out, or something that is read back."""
     with suppress(TextError):
-        result = parse(text)
+        result = parse(text, horizon=HORIZON)
         assert parse(result.text) == result
 
 

@@ -6,11 +6,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from stepsize.cli.spec import all_specs
+from stepsize.cli.spec import all_specs, remember_size
 from stepsize.plot import check_path
 
 __all__ = [
     "base_option",
+    "horizon_options",
     "log_option",
     "output_option",
     "picture_option",
@@ -26,22 +27,42 @@ _HIGHEST_BASE: Final = 1e6
 
 
 def specs_argument(command: Command) -> Command:
-    """SPEC...: at least one schedule, as text or in a file."""
+    """SPEC...: at least one schedule, as text or in a file; and what its durations need."""
     decorate = click.argument(
         "specs", metavar="SPEC...", nargs=-1, required=True, callback=all_specs
     )
-    return decorate(command)
+    return decorate(horizon_options(command))
+
+
+def horizon_options(command: Command) -> Command:
+    """--steps-per-epoch and its like: ``given_horizon(ctx)`` has them, with ``--steps``."""
+    for name, example in (
+        ("--samples-per-step", "1e6sp"),
+        ("--tokens-per-step", "1e9tok"),
+        ("--steps-per-epoch", "10ep"),
+    ):
+        command = click.option(
+            name,
+            metavar="N",
+            type=float,
+            is_eager=True,
+            expose_value=False,
+            callback=remember_size,
+            help=f"For durations in a SPEC such as {example}.",
+        )(command)
+    return command
 
 
 def steps_option(command: Command) -> Command:
-    """--steps N: how much of the schedules to look at."""
+    """--steps N: how much of the schedules to look at; the run, for durations such as 0.1dur."""
     decorate = click.option(
         "--steps",
         metavar="N",
         type=int,
+        is_eager=True,
         callback=_steps,
         help="How many steps to look at. Default: the length of the longest schedule. Needed if "
-        "all of them are endless.",
+        "all of them are endless, or for durations in a SPEC such as 0.1dur.",
     )
     return decorate(command)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,10 +10,12 @@ import click
 
 from stepsize.errors import TextError
 from stepsize.schedules import Absolute, Schedule, parse
+from stepsize.schedules._horizon import Horizon
 
-__all__ = ["SPEC", "Spec", "all_specs"]
+__all__ = ["SPEC", "Spec", "all_specs", "given_horizon", "remember_size"]
 
 _LARGEST_FILE: Final = 1_000_000
+_SIZES: Final = "stepsize.horizon"
 # A name stands before the first "=", and no bracket does: "ours = Cosine(100, end=0.1)".
 _NAMED: Final = re.compile(r"\s*([^=()]*[^=()\s])\s*=\s*(.+)", re.DOTALL)
 
@@ -53,7 +55,7 @@ class _SpecType(click.ParamType):  # pyright: ignore[reportMissingTypeArgument] 
     ) -> Schedule | Absolute:
         if isinstance(value, Schedule | Absolute):
             return value
-        specs = list(_specs(value))
+        specs = list(_specs(value, given_horizon(ctx)))
         if len(specs) > 1:
             self.fail(f"{value} holds {len(specs)} schedules, and one is needed.", param, ctx)
         return specs[0].given
@@ -67,9 +69,10 @@ def all_specs(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Spec, ...]:
     """A click callback: all schedules of all arguments, no two under one name."""
+    horizon = given_horizon(ctx)
     taken: set[str] = set()
     specs: list[Spec] = []
-    for spec in (each for value in values for each in _specs(value)):
+    for spec in (each for value in values for each in _specs(value, horizon)):
         name, number = spec.name, 1
         while name in taken:
             number += 1
@@ -79,13 +82,28 @@ def all_specs(
     return tuple(specs)
 
 
-def _specs(value: str) -> Iterator[Spec]:
+def remember_size(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A click callback: this option is the field of the horizon that has its name."""
+    ctx.meta.setdefault(_SIZES, {})[param.name] = value
+    return value
+
+
+def given_horizon(ctx: click.Context | None) -> Horizon:
+    """What the options say that the durations of a SPEC are counted with.
+
+    Only eager options are known before a SPEC is read.
+    """
+    given = {} if ctx is None else {**ctx.params, **ctx.meta.get(_SIZES, {})}
+    return Horizon(**{field.name: given.get(field.name) for field in fields(Horizon)})
+
+
+def _specs(value: str, horizon: Horizon) -> Iterator[Spec]:
     path = Path(value)
     if _exists(path):
-        yield from _read(path)
+        yield from _read(path, horizon)
         return
     try:
-        yield _parsed(value)
+        yield _parsed(value, horizon)
     except TextError as error:
         raise TextError(f"{error}\nNor is there a file {value[:80]!r}.") from error
 
@@ -97,14 +115,14 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _parsed(text: str) -> Spec:
+def _parsed(text: str, horizon: Horizon) -> Spec:
     named = _NAMED.fullmatch(text)
     if named:
-        return Spec(named[1], parse(named[2]), named=True)
-    return Spec(" ".join(text.split()), parse(text), named=False)
+        return Spec(named[1], parse(named[2], horizon=horizon), named=True)
+    return Spec(" ".join(text.split()), parse(text, horizon=horizon), named=False)
 
 
-def _read(path: Path) -> Iterator[Spec]:
+def _read(path: Path, horizon: Horizon) -> Iterator[Spec]:
     empty = True
     for number, line in enumerate(_content(path).splitlines(), start=1):
         # No schedule's text contains "#".
@@ -112,7 +130,7 @@ def _read(path: Path) -> Iterator[Spec]:
         if text:
             empty = False
             try:
-                yield _parsed(text)
+                yield _parsed(text, horizon)
             except TextError as error:
                 raise TextError(f"{path}, line {number}: {error}") from error
     if empty:

@@ -1,3 +1,10 @@
-"""Planning a run: from a length and an optimizer to a schedule, with reasons."""
+"""Planning a run: numbers for its rate and its schedule, each with reason, source and interval."""
 
-from stepsize.plan._default import *
+from stepsize.plan._bound import *
+from stepsize.plan._estimate import *
+from stepsize.plan._extension import *
+from stepsize.plan._plan import *
+from stepsize.plan._priors import *
+from stepsize.plan._ranking import *
+from stepsize.plan._rules import *
+from stepsize.plan._transfer import *

@@ -5,6 +5,7 @@ from stepsize.schedules import (
     _cycles,
     _decays,
     _function,
+    _horizon,
     _noise,
     _recipes,
     _shapes,
@@ -16,6 +17,7 @@ from stepsize.schedules._algebra import Phase, Schedule
 from stepsize.schedules._cycles import *
 from stepsize.schedules._decays import *
 from stepsize.schedules._function import *
+from stepsize.schedules._horizon import *
 from stepsize.schedules._noise import *
 from stepsize.schedules._recipes import *
 from stepsize.schedules._shapes import *
@@ -27,6 +29,7 @@ __all__ += _absolute.__all__
 __all__ += _cycles.__all__
 __all__ += _decays.__all__
 __all__ += _function.__all__
+__all__ += _horizon.__all__
 __all__ += _noise.__all__
 __all__ += _recipes.__all__
 __all__ += _shapes.__all__

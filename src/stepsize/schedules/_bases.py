@@ -12,6 +12,8 @@ __all__ = ["Curve", "Endless"]
 
 
 class Endless(Schedule):
+    """A schedule that never reaches a last value."""
+
     @cached_property
     def length(self) -> float:
         return math.inf
