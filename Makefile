@@ -7,12 +7,13 @@ PYTHON ?= python3.11 python3
 export STEPSIZE_CURVES ?= $(CURDIR)/../shared/loss_curves
 
 INSTALLED := .venv/installed
+ORACLE := .venv-oracle/installed
 
 .PHONY: demo test check oracle curves bench bench-plan pictures clean
 
 # One thread per process: several fight for the cores, and on a busy machine they wait for each other.
-demo test: export OMP_NUM_THREADS = 1
-demo test: export MKL_NUM_THREADS = 1
+demo test oracle: export OMP_NUM_THREADS = 1
+demo test oracle: export MKL_NUM_THREADS = 1
 demo: $(INSTALLED)
 	.venv/bin/python examples/demo.py
 
@@ -32,6 +33,14 @@ bench-plan: $(INSTALLED)
 bench: $(INSTALLED)
 	.venv/bin/python -m benchmarks
 
+# Every peer's installed code against our expressions; its environment is apart from ours.
+oracle: $(ORACLE)
+	.venv-oracle/bin/python -m pytest oracle -n 2 --dist loadgroup
+
+# The table of curves in the documentation.
+curves: $(INSTALLED)
+	.venv/bin/python -m oracle
+
 # The pictures of the README.
 pictures: $(INSTALLED)
 	.venv/bin/stepsize plot "warmup_cosine(10000, warmup=500, end=0.1)" \
@@ -40,12 +49,22 @@ pictures: $(INSTALLED)
 	    --base 3e-4 --output docs/images/schedules.png
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-oracle build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt | .venv/bin/pip
 	.venv/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt \
 	    --editable '.[all,dev]'
+	@touch $@
+
+# The second list would pull other versions of torch, or parts that the schedulers do not need.
+$(ORACLE): pyproject.toml constraints.txt $(wildcard oracle/*.txt) | .venv/bin/pip
+	test -x .venv-oracle/bin/pip || .venv/bin/python -m venv .venv-oracle
+	.venv-oracle/bin/python -m pip install --disable-pip-version-check --quiet \
+	    --constraint constraints.txt --constraint oracle/constraints.txt \
+	    --requirement oracle/requirements.txt --editable .
+	DS_BUILD_OPS=0 .venv-oracle/bin/python -m pip install --disable-pip-version-check --quiet \
+	    --no-deps --no-build-isolation --requirement oracle/no-deps.txt
 	@touch $@
 
 .venv/bin/pip:

@@ -12,7 +12,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from stepsize.cli.options import picture_option
+from stepsize.cli.options import horizon_options, picture_option
 from stepsize.cli.spec import SPEC
 from stepsize.cli.training_file import load_training
 from stepsize.errors import InvalidValue
@@ -69,8 +69,13 @@ class _Rate(click.ParamType[float | str]):
 @click.command("run")
 @click.argument("target", metavar="FILE.py[:NAME]")
 @click.option(
-    "--steps", type=click.IntRange(min=1), required=True, help="Optimizer steps to train."
+    "--steps",
+    type=click.IntRange(min=1),
+    required=True,
+    is_eager=True,
+    help="Optimizer steps to train.",
 )
+@horizon_options
 @click.option("--schedule", type=SPEC, help="A schedule, or a file with one. Default: the plan.")
 @click.option(
     "--rate",
