@@ -1,7 +1,8 @@
-"""Write the page of curves: ``python -m oracle``."""
+"""Write the pages of curves and of features: ``python -m oracle``."""
 
-from oracle.page import PAGE, page
+from oracle.page import FEATURES_PAGE, PAGE, features_page, page
 
 PAGE.parent.mkdir(parents=True, exist_ok=True)
 PAGE.write_text(page(), encoding="utf-8")
-print(f"{PAGE.relative_to(PAGE.parents[2])}: {page().splitlines()[5]}")
+FEATURES_PAGE.write_text(features_page(), encoding="utf-8")
+print(page().split("\n\n")[2])

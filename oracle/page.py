@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oracle import peers
+from oracle.features import FEATURES
 from oracle.rows import CYCLES, OPEN_LOOP, PLANS, WARMUPS
 from oracle.table import Pair, Peer, Row, shown
 
-__all__ = ["PAGE", "all_pairs", "page"]
+__all__ = ["FEATURES_PAGE", "PAGE", "all_pairs", "features_page", "page"]
 
-PAGE = Path(__file__).parents[1] / "docs" / "en" / "curves.md"
+_DOCS = Path(__file__).parents[1] / "docs" / "en"
+PAGE = _DOCS / "curves.md"
+FEATURES_PAGE = _DOCS / "features.md"
 
 _FAMILIES = {
     "Shapes": OPEN_LOOP,
@@ -29,8 +32,8 @@ every step. Values are multiples of the base rate, which stays in the optimizer.
 {counts}
 
 How to read it: `n` is a length in optimizer steps, `w` a warmup's, `e` a floor; a cell may
-calculate, as in `n - w`. *By formula* marks a peer that cannot be installed beside the others: its published
-formula stands in for its code. Past the end, our last value holds for ever.
+calculate, as in `n - w`. *By formula* marks a peer that cannot be installed beside the others: its
+published formula stands in for its code. Past the end, our last value holds for ever.
 
 This page is written by `python -m oracle`, and a test keeps it up to date; `make oracle` runs every
 peer's installed code against the expressions.
@@ -65,12 +68,13 @@ def _counts(pairs: Sequence[tuple[Peer, Pair]]) -> str:
     cases = sum(len(pair.cases) for _, pair in pairs)
     exceptions = [row for row in rows if row.exception]
     faults = [pair for _, pair in pairs if pair.fault]
+    proven = sum(bool(row.formula) for row in rows)
     return (
         f"{len(rows) - len(exceptions)} of the census's {len(rows)} open-loop curves have an "
-        f"expression, each proven by its formula. {len(run)} (row, peer) pairs are proven by the "
-        f"peer's own code and {len(stand_in)} by its published formula: {len(pairs)} calls with "
-        f"{cases} sets of parameters. In {len(faults)} calls the peer departs from the curve, and "
-        "the table says where. No expression: "
+        f"expression, {proven} of them proven by their formula. {len(run)} (row, peer) pairs are "
+        f"proven by the peer's own code and {len(stand_in)} by its published formula: "
+        f"{len(pairs)} calls with {cases} sets of parameters. In {len(faults)} calls the peer "
+        "departs from the curve somewhere, and the table says where. No expression: "
         + "; ".join(f"row {row.number} ({row.name}) is {row.exception}" for row in exceptions)
         + "."
     )
@@ -112,3 +116,25 @@ def _uninstallable(pairs: Sequence[tuple[Peer, Pair]]) -> Iterator[str]:
     if absent:
         yield "## By formula\n"
         yield from (f"- {name}: {why}" for name, why in sorted(absent.items()))
+
+
+_FEATURES_HEAD = """\
+# What other tools do, and the line that does it here
+
+Features 1–38 and 45–52 of the census of public tools, which are those that concern schedules. In the
+lines `schedule` and `other` are schedules, `optimizer` is a torch optimizer with the groups `body` and
+`head`, `rate` is what `attach` gave back. A test runs each line.
+
+| # | feature | here | |
+|---|---|---|---|
+"""
+
+
+def features_page() -> str:
+    """The page of features as Markdown."""
+    lines: list[str] = []
+    for feature in FEATURES:
+        here = f"`{feature.code}`" if feature.code else "left out"
+        note = feature.note or (feature.left_out and f"{feature.left_out}.")
+        lines.append(f"| {feature.number} | {feature.name} | {here} | {note} |")
+    return _FEATURES_HEAD + "\n".join(lines) + "\n"
