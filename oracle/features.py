@@ -225,8 +225,11 @@ FEATURES = (
     Feature(
         32,
         "The rule for another batch size",
-        'print(batch_rule(0.1, "SGD", from_=256, to=1_024))',
-        note="Linear for SGD, the square root for Adam; the value comes with its interval.",
+        'print(batch_rule(0.1, "SGD", from_=256, to=1_024)); '
+        "shorter = schedule.over(schedule.length * 256 / 1_024)",
+        "shorter.length == 25",
+        note="Linear for SGD, the square root for Adam, printed with its interval and reason. The "
+        "warmup and the rest keep their number of samples.",
     ),
     Feature(
         33,

@@ -1,6 +1,7 @@
 """What a row and a pair of the table are, and how their texts are filled in."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,7 +91,13 @@ def filled(text: str, case: Case) -> str:
 
 def shown(text: str) -> str:
     """``text`` for people: the calculations stand for themselves."""
-    return text.replace("{", "").replace("}", "")
+    return re.sub(r"(.{0,2}){([^{}]*)}", _calculation, text)
+
+
+def _calculation(found: re.Match[str]) -> str:
+    before, calculation = found.groups()
+    alone = before.endswith(("(", "=", "[", ", ")) or re.fullmatch(r"\w*", calculation)
+    return before + (calculation if alone else f"({calculation})")
 
 
 def evaluate(formula: str, case: Case, t: float) -> float:

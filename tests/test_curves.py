@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from oracle.page import PAGE, page
 from oracle.rows import ROWS
 from oracle.table import Row, evaluate, schedule_of
 from stepsize import schedule_function
@@ -24,3 +25,7 @@ def test_the_expression_gives_the_formula_at_every_position(row: Row) -> None:
     formula = np.array([evaluate(row.formula, row.case, t) for t in positions.tolist()])
     ours = schedule_of(row.ours, row.case).values(len(positions))
     np.testing.assert_allclose(ours, formula, rtol=0, atol=1e-12 * np.max(np.abs(formula)))
+
+
+def test_the_page_of_curves_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: python -m oracle"

@@ -17,6 +17,7 @@
 
     StepsizeWarning           (UserWarning)
     ├── ForeignWrite                          somebody else wrote a quantity that stepsize drives
+    ├── ScheduleWarning                       a schedule is hardly what was meant for its run
     └── StateMismatch                         a saved state belongs to another configuration
 
 A message holds, in this order: the call as typed, the rule, the value, the remedy.
@@ -32,6 +33,7 @@ __all__ = [
     "LimitExceeded",
     "MissingExtra",
     "RunFileError",
+    "ScheduleWarning",
     "StateError",
     "StateMismatch",
     "StepsizeError",
@@ -111,6 +113,10 @@ class StepsizeWarning(UserWarning):
 
 class ForeignWrite(StepsizeWarning):
     """Somebody else wrote a quantity that stepsize drives."""
+
+
+class ScheduleWarning(StepsizeWarning):
+    """A schedule is hardly what was meant for the run that it was attached to."""
 
 
 class StateMismatch(StepsizeWarning):

@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from stepsize.cli.config_file import is_config_file, read_config_file
 from stepsize.cli.options import base_option, script_options, specs_argument, steps_option
 from stepsize.cli.screen import print_csv, print_json, screen
-from stepsize.cli.spec import Spec
+from stepsize.cli.spec import Spec, all_specs, given_horizon
 from stepsize.cli.view import View, view
+from stepsize.importers import Imported
 from stepsize.plot import number_text, position_text
 from stepsize.schedules._summary import PhaseSummary, Summary
 
@@ -38,34 +42,94 @@ SUMMARY_COLUMNS: Final = (
 _MOST_PHASES_SHOWN: Final = 12
 
 
+@dataclass(frozen=True)
+class _Described:
+    """A schedule to describe, and where it was read from if that was a configuration file."""
+
+    spec: Spec
+    imported: Imported | None = None
+
+
 @click.command("describe")
 @specs_argument
 @steps_option
 @base_option
 @script_options("the numbers")
+@click.pass_context
 def command(
-    specs: tuple[Spec, ...], steps: int | None, base: float | None, as_json: bool, as_csv: bool
+    ctx: click.Context,
+    specs: tuple[Spec | Path, ...],
+    steps: int | None,
+    base: float | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Say in words what a schedule does: its phases, its peak and floor, its average and sum.
+
+    FILE.json or FILE.yaml is a configuration of another tool: of Keras, timm, mmengine, DeepSpeed,
+    Megatron, or the training arguments of transformers. If it counts epochs, give
+    --steps-per-epoch.
 
     \b
     Examples:
       stepsize describe "wsd(10000, warmup=500, cooldown=2000)"
       stepsize describe "Step(30, 0.1)" --steps 90 --base 0.1
+      stepsize describe ds_config.json
+      stepsize describe args.yaml --steps-per-epoch 1251
     """
-    views = [view((spec,), steps, base) for spec in specs]
-    summaries = [(each.specs[0], each.summary(each.specs[0])) for each in views]
+    per_epoch = given_horizon(ctx).steps_per_epoch
+    described = [
+        _Described(each) if isinstance(each, Spec) else _read(each, base, per_epoch)
+        for each in specs
+    ]
+    views = [view((each.spec,), steps, _base(each, base)) for each in described]
+    summaries = [shown.summary(each.spec) for shown, each in zip(views, described, strict=True)]
     if as_csv:
-        print_csv(SUMMARY_COLUMNS, [summary_row(spec, summary) for spec, summary in summaries])
+        pairs = zip(described, summaries, strict=True)
+        print_csv(SUMMARY_COLUMNS, [summary_row(each.spec, summary) for each, summary in pairs])
     elif as_json:
-        print_json([summary_record(spec, summary) for spec, summary in summaries])
+        pairs = zip(described, summaries, strict=True)
+        print_json([_record(each, summary) for each, summary in pairs])
     else:
         console = screen()
-        for index, (shown, (spec, summary)) in enumerate(zip(views, summaries, strict=True)):
+        rows = zip(views, described, summaries, strict=True)
+        for index, (shown, each, summary) in enumerate(rows):
             if index:
                 console.print()
-            for line in _sentences(shown, spec, summary):
+            for line in _sentences(shown, each, summary):
                 console.print(line, soft_wrap=True)
+
+
+def _specs_and_files(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Spec | Path, ...]:
+    found: list[Spec | Path] = []
+    for are_files, group in groupby(values, is_config_file):
+        alike = tuple(group)
+        found += map(Path, alike) if are_files else all_specs(ctx, param, alike)
+    return tuple(found)
+
+
+# As for all commands, and here also configuration files.
+next(each for each in command.params if each.name == "specs").callback = _specs_and_files
+
+
+def _read(path: Path, base: float | None, steps_per_epoch: float | None) -> _Described:
+    imported = read_config_file(path, base, steps_per_epoch)
+    return _Described(Spec(str(path), imported.schedule, named=True), imported)
+
+
+def _base(described: _Described, base: float | None) -> float | None:
+    return base if described.imported is None else described.imported.base
+
+
+def _record(described: _Described, summary: Summary) -> dict[str, Any]:
+    record = summary_record(described.spec, summary)
+    imported = described.imported
+    if imported is None:
+        return record
+    momentum = None if imported.momentum is None else imported.momentum.text
+    return record | {"base": imported.base, "momentum": momentum, "notes": list(imported.notes)}
 
 
 def summary_row(spec: Spec, summary: Summary) -> list[Any]:
@@ -83,10 +147,13 @@ def summary_record(spec: Spec, summary: Summary) -> dict[str, Any]:
     )
 
 
-def _sentences(shown: View, spec: Spec, summary: Summary) -> Iterator[str]:
+def _sentences(shown: View, described: _Described, summary: Summary) -> Iterator[str]:
+    spec, imported = described.spec, described.imported
     are_rates = shown.base is not None or spec.absolute
     yield spec.given.text if not spec.named else f"{spec.name}: {spec.given.text}"
     yield f"The values are {'rates' if are_rates else 'multiples of the base rate'}."
+    if imported is not None:
+        yield from _beside(imported)
     yield ""
     rows = [_phase_row(phase) for phase in summary.phases[:_MOST_PHASES_SHOWN]]
     left_out = len(summary.phases) - len(rows)
@@ -118,6 +185,15 @@ def _sentences(shown: View, spec: Spec, summary: Summary) -> Iterator[str]:
     if not summary.exact:
         yield ""
         yield "Measured at a million of the steps: a value that only others have may be missed."
+
+
+def _beside(imported: Imported) -> Iterator[str]:
+    """What belongs to a schedule that was read from a configuration."""
+    if imported.base is not None:
+        yield f"The base rate is {number_text(imported.base)}."
+    if imported.momentum is not None:
+        yield f"The momentum: {imported.momentum.text}"
+    yield from (f"Note: {note}" for note in imported.notes)
 
 
 def _phase_row(phase: PhaseSummary) -> tuple[str, str, str]:

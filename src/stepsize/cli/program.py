@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "plot": "Draw schedules in the terminal or into a picture.",
     "compare": "Put schedules side by side: a table and their curves.",
     "describe": "Say in words what a schedule does.",
+    "check": "Say what speaks against a schedule for a run.",
     "runs": "List the runs that a file holds, and draw them.",
 }
 

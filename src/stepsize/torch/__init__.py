@@ -10,5 +10,7 @@ if find_spec("torch") is None:
 from stepsize.torch._attach import *
 from stepsize.torch._attachment import *
 from stepsize.torch._claims import attached_quantities as attached_quantities
+from stepsize.torch._import import *
+from stepsize.torch._layers import *
 from stepsize.torch._scheduler import *
 from stepsize.torch._training import *

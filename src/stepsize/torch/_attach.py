@@ -9,13 +9,17 @@ from weakref import ref
 from stepsize.errors import AttachmentError, InvalidType, InvalidValue, StepsizeWarning
 from stepsize.policy import Policy
 from stepsize.schedules import Absolute, Schedule
+from stepsize.schedules._fields import Range, checked_number
 from stepsize.signals import Sink
+from stepsize.torch._advice import advise, checked_steps
 from stepsize.torch._attachment import Attachment
 from stepsize.torch._engine import Clock, Engine, OptimizerLike
 from stepsize.torch._groups import Key, Selector, label, select_numbered
 from stepsize.torch._roster import Rule
 
 __all__ = ["attach"]
+
+_POSITION = Range(minimum=0, maximum=2**53, remedy="It counts the optimizer steps so far.")
 
 Plan: TypeAlias = Schedule | Absolute | Policy
 """What a quantity of a group follows."""
@@ -32,6 +36,8 @@ def attach(
     *,
     also: Mapping[Key, Value] = _NOTHING,
     clock: Clock | None = None,
+    position: float = 0,
+    steps: int | None = None,
     sinks: Iterable[Sink] = (),
     **quantities: Value,
 ) -> Attachment:
@@ -54,6 +60,10 @@ def attach(
         also: The same for quantities whose names are no keywords: ``{("betas", 0): schedule}``.
         clock: Reads how many units (tokens, samples, epochs) were consumed; read after each
             executed step, its reading is the position. It must never go back.
+        position: The position of the next step, to go on with a run whose first steps were not
+            followed. A state that is loaded brings its own; a clock, its reading.
+        steps: Length of the run, in units of the clock: the schedule is checked against it. None if
+            unknown.
         sinks: Each gets a ``Tick`` after each executed step and each observation.
         **quantities: The same for other quantities: ``weight_decay=...``, ``momentum=...``.
 
@@ -63,29 +73,39 @@ def attach(
     Raises:
         AttachmentError: A quantity does not exist, or is driven already.
         InvalidType: A value is no schedule, or the optimizer has no ``param_groups``.
-        InvalidValue: No quantity is named, or a group does not exist.
+        InvalidValue: No quantity is named, a group does not exist, or a position is negative or
+            given beside a clock.
 
     Warns:
+        ScheduleWarning: A schedule of ``lr`` is hardly what was meant: see docs/en/lint.md.
         StepsizeWarning: The object has no hooks: ``rate.step()`` must be called. Later, once: steps
             go on after a falling schedule of ``lr`` has ended.
         ForeignWrite: Once, later: somebody else wrote a driven quantity. Sixteen groups are looked
             at per step, so that one write to one of very many groups can escape.
 
     >>> import torch
-    >>> from stepsize import Absolute, Linear, Warmup
+    >>> from stepsize import Absolute, Linear
     >>> from stepsize.torch import attach
-    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
-    >>> rate = attach(optimizer, Warmup(2) >> Linear(2), momentum=Absolute(Linear(4, 0.85, 0.95)))
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5, momentum=0.9)
+    >>> schedule = Linear(2, start=0.5, end=1) >> Linear(2)
+    >>> rate = attach(optimizer, schedule, momentum=Absolute(Linear(4, 0.85, 0.95)))
     >>> for _ in range(4):
     ...     optimizer.step()
     ...     print(rate.current, rate.next)
-    [0.0] [0.05]
-    [0.05] [0.1]
-    [0.1] [0.05]
-    [0.05] [0.0]
+    [0.25] [0.375]
+    [0.375] [0.5]
+    [0.5] [0.25]
+    [0.25] [0.0]
     >>> rate.of("momentum").next
     [0.95]
     """
+    length = checked_steps(steps)
+    start = checked_number(f"attach(..., position={position!r})", "position", position, _POSITION)
+    if start and clock is not None:
+        raise InvalidValue(
+            f"attach(..., clock={clock!r}, position={position!r}): with a clock its reading is the "
+            f"position, but {position!r} is given, too. Leave it out, or set the clock."
+        )
     optimizers = _optimizers(optimizer)
     keywords: dict[str, Value] = {**({} if lr is None else {"lr": lr}), **quantities}
     twice = keywords.keys() & also.keys()
@@ -116,7 +136,10 @@ def attach(
     for key in named:
         _refuse_without_effect(key, engines)
     for engine in engines:
+        if clock is None:
+            engine.position = start
         engine.connect()
+    advise(engines, length)
     unhooked = [engine.kind for engine in engines if not engine.hooked]
     if unhooked:
         warnings.warn(

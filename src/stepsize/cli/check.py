@@ -1,0 +1,133 @@
+"""``stepsize check``: what speaks against a schedule, before a step is spent."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+
+from stepsize.cli.options import base_option, script_options, specs_argument
+from stepsize.cli.screen import print_csv, print_json, screen
+from stepsize.cli.spec import Spec, given_horizon
+from stepsize.lint import RULES, USUAL_RATES, Remark, review
+from stepsize.plot import position_text
+
+__all__ = ["command"]
+
+_COLUMNS: Final = (
+    "name",
+    "schedule",
+    "rule",
+    "severity",
+    "start",
+    "end",
+    "finding",
+    "remedy",
+    "source",
+)
+_FOUND: Final = 1
+
+
+@click.command("check")
+@specs_argument
+@click.option(
+    "--steps",
+    metavar="N",
+    type=click.IntRange(1, 2**53),
+    required=True,
+    is_eager=True,
+    help="Length of the run in optimizer steps, also for durations in a SPEC such as 0.1dur.",
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(list(USUAL_RATES), case_sensitive=False),
+    help="With --base: is the peak a usual rate for it? If it is of Adam's kind: is there a "
+    "warmup?",
+)
+@base_option
+@click.option(
+    "--ignore",
+    metavar="RULE",
+    type=click.Choice([rule.name for rule in RULES]),
+    multiple=True,
+    help="A rule that is not to speak, by the name in its remark. May be given again.",
+)
+@script_options("the remarks")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    specs: tuple[Spec, ...],
+    steps: int,
+    optimizer: str | None,
+    base: float | None,
+    ignore: tuple[str, ...],
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Say what speaks against a schedule for a run of N steps.
+
+    A mistake wastes updates, a doubt is right only if it is meant, a hint works but measured
+    alternatives do better. --steps-per-epoch also finds curves that count epochs.
+
+    The exit code is 0 if there is nothing to remark, 1 if there is, and 2 if the schedules could
+    not be read.
+
+    \b
+    Examples:
+      stepsize check "Warmup(500) >> Cosine(9500)" --steps 8000
+      stepsize check "Step(30, 0.1)" --steps 90000 --steps-per-epoch 1000
+      stepsize check "linear_to_zero(10000)" --steps 10000 --optimizer adamw --base 3e-4
+    """
+    horizon = given_horizon(ctx)
+    remarks = [
+        (spec, [remark for remark in found if remark.rule not in ignore])
+        for spec in specs
+        for found in [
+            review(
+                spec.given,
+                steps,
+                steps_per_epoch=horizon.steps_per_epoch,
+                optimizer=optimizer,
+                base=base,
+            )
+        ]
+    ]
+    if as_csv:
+        print_csv(_COLUMNS, [_row(spec, each) for spec, found in remarks for each in found])
+    elif as_json:
+        print_json([_record(spec, found) for spec, found in remarks])
+    else:
+        console = screen()
+        for index, (spec, found) in enumerate(remarks):
+            if index:
+                console.print()
+            for line in _lines(spec, found):
+                console.print(line, soft_wrap=True)
+    if any(found for _, found in remarks):
+        ctx.exit(_FOUND)
+
+
+def _lines(spec: Spec, remarks: list[Remark]) -> Iterator[str]:
+    yield f"{spec.name}: {spec.given.text}" if spec.named else spec.given.text
+    if not remarks:
+        yield "Nothing to remark."
+    for remark in remarks:
+        stretch = f"step {position_text(remark.start)} to {position_text(remark.end)}"
+        yield ""
+        yield f"{remark.severity}: {remark.rule}, {stretch}"
+        yield f"  {remark.finding}"
+        yield f"  {remark.remedy}"
+        yield f"  Source: {remark.source}."
+
+
+def _record(spec: Spec, remarks: list[Remark]) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "schedule": spec.given.text,
+        "remarks": [asdict(remark) for remark in remarks],
+    }
+
+
+def _row(spec: Spec, remark: Remark) -> list[Any]:
+    known = asdict(remark) | {"name": spec.name, "schedule": spec.given.text}
+    return [known[column] for column in _COLUMNS]

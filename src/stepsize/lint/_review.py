@@ -1,0 +1,105 @@
+"""All rules, applied to a schedule and its run."""
+
+from typing import Final
+
+from stepsize.errors import InvalidType
+from stepsize.lint import _ends, _rates, _shape, _starts
+from stepsize.lint._rule import Remark, Rule
+from stepsize.lint._run import PlannedRun
+from stepsize.lint._usual import usual_rates
+from stepsize.schedules import Absolute, Schedule
+from stepsize.schedules._fields import Range, checked_number, checked_whole_number
+
+__all__ = ["RULES", "review"]
+
+RULES: Final[tuple[Rule, ...]] = (
+    _starts.first_update_at_zero,
+    _starts.warmup_outlasts_run,
+    _starts.long_warmup,
+    _starts.no_warmup,
+    _shape.rises_again,
+    _shape.jump_up,
+    _shape.zeros_inside,
+    _shape.negative_rate,
+    _ends.curve_in_epochs,
+    _ends.outlasts_run,
+    _ends.zero_tail,
+    _ends.ends_early,
+    _ends.vanishes,
+    _ends.never_decays,
+    _ends.ends_high,
+    _ends.floor_never_reached,
+    _ends.steep_decay,
+    _rates.peak_above,
+    _rates.peak_below,
+    _rates.rate_as_multiple,
+)
+"""Every rule, in the order of the remarks."""
+
+_STEPS = Range(minimum=1, maximum=2**53, remedy="It counts the run's optimizer steps.")
+_PER_EPOCH = Range(above=0, maximum=2**53, remedy="total_steps(dataset_len, batch) counts them.")
+_BASE = Range(above=0, remedy="It is the rate that the optimizer was given.")
+
+
+def review(
+    schedule: Schedule | Absolute,
+    steps: int | None,
+    *,
+    steps_per_epoch: float | None = None,
+    optimizer: str | None = None,
+    base: float | None = None,
+) -> tuple[Remark, ...]:
+    """What speaks against a schedule, before a step is spent.
+
+    Rules look at the schedule over the run that it is meant for. A rule says nothing where it lacks
+    what it needs: a length, epochs, an optimizer, a base rate. No remark is no praise.
+
+    Args:
+        schedule: The schedule; ``Absolute(schedule)`` if its values are the rates.
+        steps: Length of the run in optimizer steps, 1 to 2^53; None if it is unknown.
+        steps_per_epoch: Optimizer steps per epoch, > 0.
+        optimizer: A name in ``USUAL_RATES``, in any case: "adamw", "sgd", "sgd-momentum", ...
+        base: The base rate, > 0: the highest among the groups.
+
+    Returns:
+        The remarks, in the order of ``RULES``; empty if nothing was found.
+
+    Raises:
+        InvalidType: ``schedule`` is none, or a number is no number.
+        InvalidValue: A number is out of range, or the optimizer is not in the table.
+
+    >>> from stepsize import Warmup, Cosine, warmup_cosine
+    >>> from stepsize.lint import review
+    >>> for remark in review(Warmup(500) >> Cosine(9_500), steps=8_000):
+    ...     print(remark.severity, remark.rule, round(remark.start), round(remark.end))
+    mistake first_update_at_zero 0 1
+    mistake outlasts_run 8000 10000
+    >>> review(warmup_cosine(8_000, warmup=500), steps=8_000)
+    ()
+    """
+    if not isinstance(schedule, Schedule | Absolute):
+        raise InvalidType(
+            f"review({schedule!r}, ...): it looks at a schedule or Absolute(schedule), but got a "
+            f"{type(schedule).__name__}. A text goes through parse(text)."
+        )
+    run = PlannedRun(
+        schedule=schedule.schedule if isinstance(schedule, Absolute) else schedule,
+        steps=None
+        if steps is None
+        else checked_whole_number(f"review(..., steps={steps!r})", "steps", steps, _STEPS),
+        steps_per_epoch=_checked("steps_per_epoch", steps_per_epoch, _PER_EPOCH),
+        usual=None
+        if optimizer is None
+        else usual_rates(f"review(..., optimizer={optimizer!r})", optimizer),
+        base=_checked("base", base, _BASE),
+        absolute=isinstance(schedule, Absolute),
+    )
+    # All others measure by the peak, and there is none.
+    rules = RULES if run.peak > 0 else (_shape.negative_rate, _ends.zero_tail)
+    return tuple(remark for rule in rules if (remark := rule(run)) is not None)
+
+
+def _checked(name: str, value: float | None, allowed: Range) -> float | None:
+    if value is None:
+        return None
+    return checked_number(f"review(..., {name}={value!r})", name, value, allowed)
