@@ -6,6 +6,7 @@ One process per peer: what is put in place of one peer's heavy parts would misle
 """
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -46,8 +47,9 @@ def timm(config: Any, count: int, base: float, per_epoch: int) -> list[float]:
 
 
 def mmengine(config: Any, count: int, base: float, per_epoch: int) -> list[float]:
-    from mmengine.optim import scheduler as _  # registers them
     from mmengine.registry import PARAM_SCHEDULERS
+
+    importlib.import_module("mmengine.optim.scheduler")  # registers them
 
     optimizer = _optimizer(base)
     defaults = {"optimizer": optimizer, "epoch_length": per_epoch}

@@ -18,9 +18,14 @@ MODULES = [module.name for module in pkgutil.iter_modules(peers.__path__)]
 
 
 @functools.cache
-def rates_of(peer: str) -> dict[str, list[float]]:
+def worker(peer: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "ignore", "-m", "oracle.worker", peer]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@functools.cache
+def rates_of(peer: str) -> dict[str, list[float]]:
+    done = worker(peer)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout[done.stdout.index("{") :])
 

@@ -6,8 +6,14 @@ from typing import Any
 
 from oracle.drivers import without_init
 from oracle.table import Pair, Peer
+from stepsize import schedule_function
 
 PEER = Peer("CO", "Composer", package="mosaicml")
+
+
+@schedule_function("composer_half_life")
+def _half_life(t: Any) -> Any:
+    return 0.5 ** (t / 100)
 
 
 @cache
@@ -18,7 +24,7 @@ def _names() -> dict[str, Any]:
     from composer.utils.string_enum import StringEnum
 
     utils.StringEnum = StringEnum
-    from composer.core.time import Time, TimeUnit, Timestamp
+    from composer.core.time import Time, Timestamp, TimeUnit
 
     vars(core).update(Time=Time, TimeUnit=TimeUnit, State=object)
     from composer.optim import scheduler
@@ -92,6 +98,13 @@ PAIRS = (
         ({"a": 10, "b": 25, "g": 0.1}, {"a": 1, "b": 2, "g": 0.5}),
         difference="The same numbers.",
         count="50",
+    ),
+    Pair(
+        44,
+        "lambda state, ssr=1.0: 0.5 ** (state.timestamp.batch.value / 100)",
+        "Function('composer_half_life')",
+        ({},),
+        difference="The function takes the trainer's state; ours the position, and it has a name.",
     ),
     Pair(
         55,

@@ -8,17 +8,26 @@ from oracle.table import Pair, Peer
 PEER = Peer("MG", "Megatron", package="megatron-core")
 
 
+# The class has no defaults: a call shows what matters to its curve.
+_LEFT_OUT = {
+    "init_lr": 0.0,
+    "max_lr": 1.0,
+    "min_lr": 0.0,
+    "lr_warmup_steps": 0,
+    "lr_decay_steps": 1,
+    "lr_decay_style": "constant",
+    "start_wd": 0.0,
+    "end_wd": 0.0,
+    "wd_incr_steps": 1,
+    "wd_incr_style": "constant",
+}
+
+
 def rates(call: str, count: int, base: float) -> list[float]:
     from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
-    # What a call leaves out is about the quantity that it does not show.
-    scheduler_class = partial(
-        OptimizerParamScheduler,
-        **{"init_lr": 0.0, "max_lr": base, "min_lr": 0.0, "lr_warmup_steps": 0},
-        **{"lr_decay_steps": 1, "lr_decay_style": "constant"},
-        **{"start_wd": 0.0, "end_wd": 0.0, "wd_incr_steps": 1, "wd_incr_style": "constant"},
-    )
     optimizer = SimpleNamespace(param_groups=[{}])
+    scheduler_class = partial(OptimizerParamScheduler, **_LEFT_OUT)
     names = {"OptimizerParamScheduler": scheduler_class, "optimizer": optimizer}
     scheduler = eval(call, names)
     quantity = "weight_decay" if "wd_incr_style" in call else "lr"

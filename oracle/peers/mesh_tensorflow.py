@@ -2,7 +2,9 @@
 
 from oracle.table import Pair, Peer
 
-PEER = Peer("MT", "Mesh TensorFlow (T5)", why_not="it needs TensorFlow 1's graphs.")
+PEER = Peer(
+    "MT", "Mesh TensorFlow (T5)", why_not="it calculates in TensorFlow, which is not installed."
+)
 
 _BELOW = "Past the end it falls on, below 0."
 _ROOT = "(Hold({w}) >> InverseSqrt({w}))"

@@ -2,7 +2,9 @@
 
 from oracle.table import Pair, Peer
 
-PEER = Peer("PX", "praxis", why_not="it needs lingvo and a fiddle that Python 3.11 cannot have.")
+PEER = Peer(
+    "PX", "praxis", why_not="its schedules are built by fiddle and lingvo, which are not installed."
+)
 
 _LINE = ({"a": 0, "n": 20, "y": 1, "z": 0.1}, {"a": 5, "n": 12, "y": 0.3, "z": 2})
 _STAGES = ({"w": 5, "s": 20, "n": 50, "e": 0.1}, {"w": 0, "s": 7, "n": 24, "e": 0.01})

@@ -28,17 +28,19 @@ def rates(call: str, count: int, base: float) -> list[float]:
     scheduler = eval(call, dict(names))
     by_epoch = (names["LinearScheduler"], names["StepScheduler"])
     by_update = (names["TriStageLRSchedule"], names["WarmCoolDecayLRSchedule"])
-    values: list[float] = []
-    for t in range(count):
+
+    def rate(t: int) -> float:
         if isinstance(scheduler, by_epoch):
-            values.append(scheduler(t)[1])
-            continue
+            return scheduler(t)[1]
         if isinstance(scheduler, names["CyclicLRScheduler"]):
-            values.append(scheduler.clr(t))
-            continue
-        scheduler(optimizer, t) if isinstance(scheduler, by_update) else scheduler(optimizer)
-        values.append(optimizer.param_groups[0]["lr"])
-    return values
+            return scheduler.clr(t)
+        if isinstance(scheduler, by_update):
+            scheduler(optimizer, t)
+        else:
+            scheduler(optimizer)
+        return optimizer.param_groups[0]["lr"]
+
+    return [float(rate(t)) for t in range(count)]
 
 
 _FROM_ONE = "Called before each update, it counts from 1."

@@ -1,8 +1,8 @@
-"""tensor2tensor.utils.learning_rate, by its formulas (learning_rate_constant and learning_rate: 1)"""
+"""tensor2tensor.utils.learning_rate, by its formulas: the base rate is 1"""
 
 from oracle.table import Pair, Peer
 
-PEER = Peer("T2", "tensor2tensor", why_not="it needs TensorFlow 1's graphs.")
+PEER = Peer("T2", "tensor2tensor", why_not="it calculates in TensorFlow, which is not installed.")
 
 _WAVE = "(Cosine({d}) >> Cosine({d}, 0, 1)).repeat()"
 

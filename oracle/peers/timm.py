@@ -7,7 +7,7 @@ from stepsize import schedule_function
 PEER = Peer("TM", "timm", package="timm")
 
 
-@schedule_function("smoothstep-down")
+@schedule_function("timm_smoothstep")
 def smoothstep_down(u: float) -> float:
     """A cooldown of the user's own, on [0, 1]."""
     return 1 - u * u * (3 - 2 * u)
@@ -180,19 +180,20 @@ PAIRS = (
     Pair(
         31,
         "MultiStepLRScheduler(optimizer, [{i}, {j}], {g}, warmup_t={w})",
-        "Warmup({w}) >> MultiStep({{{i}: {g}, {j}: {g}}}).skip(1)",
+        "Warmup({w}) >> MultiStep({dict.fromkeys([i, j], g)}).skip(1)",
         ({"i": 30, "j": 60, "g": 0.1, "w": 5}, {"i": 2, "j": 9, "g": 0.5, "w": 0}),
         difference="A milestone acts one step earlier, at m - 1.",
     ),
     Pair(
         37,
         "TanhLRScheduler(optimizer, {n}, lb={l}, ub={u}, lr_min={e})",
-        "Tanh({n}, {l}, {u}, end={e / b}) >> Constant({e / b})",
+        "Hold(1) >> Tanh({n}, {l}, {u}, end={e / b}).skip(1) >> Constant({e / b})",
         (
             {"n": 100, "l": -7, "u": 3, "e": 0, "b": 1.0},
             {"n": 31, "l": -2, "u": 1.5, "e": 1e-3, "b": 0.1},
         ),
-        difference="Its last value falls short of lr_min, which follows; lr_min is a rate.",
+        difference="The very first update is at the full rate, the curve begins just below; its "
+        "last value falls short of lr_min, which follows; lr_min is a rate.",
         base="b",
         count="2 * n",
     ),
@@ -208,7 +209,7 @@ PAIRS = (
     Pair(
         44,
         "WSDLRScheduler(optimizer, {n}, {d}, decay_fn=smoothstep_down)",
-        "Hold({n - d}) >> Function('smoothstep-down', steps=1).over({d})",
+        "Hold({n - d}) >> Function('timm_smoothstep', steps=1).over({d})",
         ({"n": 100, "d": 20}, {"n": 33, "d": 7}),
         difference="The function is one of the progress through the decay.",
     ),
@@ -228,7 +229,7 @@ PAIRS = (
         "Cosine({n}).repeat({c}, stretch={m})",
         ({"n": 16, "c": 4, "m": 0.5}, {"n": 81, "c": 3, "m": 1 / 3}),
         difference="With shrinking cycles it raises a domain error at n / (1 - m).",
-        count="n / (1 - m)",
+        count="n / (1 - m) - 1",
     ),
     Pair(
         55,
@@ -254,20 +255,22 @@ PAIRS = (
         56,
         "TanhLRScheduler(optimizer, {n}, lb={l}, ub={u}, cycle_limit={c}, cycle_mul={m}, "
         "cycle_decay={g})",
-        "Tanh({n}, {l}, {u}).repeat({c}, stretch={m}, shrink={g}) >> Constant(0)",
+        "Hold(1) >> Tanh({n}, {l}, {u}).repeat({c}, stretch={m}, shrink={g}).skip(1) >> "
+        "Constant(0)",
         (
             {"n": 10, "l": -7, "u": 3, "c": 4, "m": 1, "g": 1},
             {"n": 7, "l": -2, "u": 1.5, "c": 3, "m": 2, "g": 0.5},
         ),
-        difference="The last value of each cycle falls short of lr_min, which follows.",
+        difference="The very first update is at the full rate; the last cycle falls short of "
+        "lr_min, which follows.",
         count="100",
     ),
     Pair(
         56,
         "TanhLRScheduler(optimizer, {n}, lb={l}, ub={u}, cycle_limit={c}, cycle_decay={g}, "
         "lr_min={e})",
-        "(Tanh({n}, {l}, {u}).repeat({c}, shrink={g}) + "
-        "Tanh({n}, {l}, {u}, start=0, end={e}).repeat({c})) >> Constant({e})",
+        "Hold(1) >> Tanh({n}, {l}, {u}).repeat({c}, shrink={g}).skip(1) + "
+        "Tanh({n}, {l}, {u}, start=0, end={e}).repeat({c}).skip(1) >> Constant({e})",
         ({"n": 10, "l": -4, "u": 4, "c": 3, "g": 0.5, "e": 0.1},),
         difference="The peaks shrink, the floor stays.",
         count="100",
@@ -312,7 +315,7 @@ PAIRS = (
         67,
         "WSDLRScheduler(optimizer, {n}, {d}, decay_fn=smoothstep_down, warmup_t={w}, lr_min={e})",
         "Warmup({w}) >> Hold({n - d}) >> "
-        "Function('smoothstep-down', steps=1).over({d}) * {1 - e} + {e}",
+        "Function('timm_smoothstep', steps=1).over({d}) * {1 - e} + {e}",
         ({"n": 100, "d": 20, "w": 10, "e": 0.1},),
         difference=TOTAL,
     ),

@@ -150,5 +150,5 @@ def test_what_cannot_be_read_is_named(kind: str, params: dict[str, Any], message
 
 
 def test_without_any_rate_the_missing_one_is_named() -> None:
-    with pytest.raises(InvalidValue, match="or give base=..."):
+    with pytest.raises(InvalidValue, match="or give base="):
         from_deepspeed({"type": "WarmupLR", "params": {}})

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stepsize.errors import InvalidType
+from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import POSITIVE, STEPS, Section, call_text
+from stepsize.importers._section import POSITIVE, STEPS, Section, call_text, multiple
 from stepsize.schedules import (
     Absolute,
     Constant,
@@ -73,7 +73,7 @@ def from_deepspeed(config: Mapping[str, Any], *, base: float | None = None) -> I
     params = Section(call, scheduler.get("params") or {})
     scheduler.finish()
     if params.get("last_batch_iteration", -1) != -1:
-        raise InvalidType(
+        raise InvalidValue(
             f"{call}: the schedule is read from its beginning, but last_batch_iteration is given. "
             "Leave it out, and continue with schedule.skip(steps)."
         )
@@ -101,14 +101,14 @@ def _peak(params: Section, rate: Number | None) -> Number:
 
 def _warmup_only(params: Section, rate: Number | None) -> Imported:
     peak = _peak(params, rate)
-    low = params.number("warmup_min_lr", 0) / peak
+    low = multiple(params.number("warmup_min_lr", 0), peak)
     warmup, _ = _warmup(params, low)
     return Imported(Hold(1, low) >> warmup, peak)
 
 
 def _warmup_decay(params: Section, rate: Number | None) -> Imported:
     peak = params.number("warmup_max_lr", 0.001, _BASE)  # DeepSpeed's default
-    low = params.number("warmup_min_lr", 0) / peak
+    low = multiple(params.number("warmup_min_lr", 0), peak)
     warmup, steps = _warmup(params, low)
     rest = params.required("total_num_steps", STEPS) - steps
     decay = Linear(rest, end=low) if rest > 0 else Constant(low)
@@ -126,7 +126,7 @@ def _warmup_cosine(params: Section, rate: Number | None) -> Imported:
 
 def _one_cycle(params: Section, rate: Number | None) -> Imported:
     high = params.required("cycle_max_lr", _BASE)
-    low = params.required("cycle_min_lr") / high
+    low = multiple(params.required("cycle_min_lr"), high)
     up = params.number("cycle_first_step_size", 2000, POSITIVE)
     down = params.number("cycle_second_step_size", up, POSITIVE)
     stairs_up = params.count("cycle_first_stair_count", 0, _STAIRS)

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import POSITIVE, STEPS, Section, call_text
+from stepsize.importers._section import POSITIVE, STEPS, Section, call_text, multiple
 from stepsize.schedules import (
     Absolute,
     Constant,
@@ -124,7 +124,7 @@ def _polynomial(section: Section) -> Imported:
     steps = section.required("decay_steps", POSITIVE)
     power = section.number("power", 1.0)
     base = section.required("initial_learning_rate", _BASE)
-    end = section.number("end_learning_rate", 1e-4) / base
+    end = multiple(section.number("end_learning_rate", 1e-4), base)
     if not section.flag("cycle", False):
         return Imported(Polynomial(steps, power, end=end), base)
     if not isinstance(steps, int):
@@ -160,7 +160,7 @@ def _cosine(section: Section) -> Imported:
         notes = ("Keras ignores warmup_steps without warmup_target, so there is no warmup.",)
         base = section.required("initial_learning_rate", _BASE)
         return Imported(decay, base, notes=notes if warmup else ())
-    start = section.required("initial_learning_rate") / target
+    start = multiple(section.required("initial_learning_rate"), target)
     return Imported(Warmup(warmup, start) >> decay, target)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import COUNT, STEPS, Section, argument_name, call_text
+from stepsize.importers._section import COUNT, STEPS, Section, argument_name, call_text, multiple
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -55,7 +55,7 @@ def from_megatron(arguments: Mapping[str, Any]) -> Imported:
     call = call_text("from_megatron", arguments)
     section = Section(call, _flat(call, arguments))
     base = section.required("lr", _BASE)
-    floor = section.number("min_lr", 0.0) / base
+    floor = multiple(section.number("min_lr", 0.0), base)
     style = section.choice("lr_decay_style", "linear", _STYLES)
     total, warmup, decay = _lengths(section)
     if not warmup < total:
@@ -71,7 +71,7 @@ def from_megatron(arguments: Mapping[str, Any]) -> Imported:
         rest = _stable_decay(section, total - warmup, decay, floor)
     else:
         rest = _SHAPES[style](total - warmup, floor)
-    start = section.number("lr_warmup_init", 0.0) / base
+    start = multiple(section.number("lr_warmup_init", 0.0), base)
     for known in ("lr_wsd_decay_style", "global_batch_size", "weight_decay"):
         section.get(known)
     notes = _weight_decay(section) + section.rest()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stepsize.errors import InvalidValue
-from stepsize.importers._section import COUNT, POSITIVE, STEPS, Section
+from stepsize.importers._section import COUNT, POSITIVE, STEPS, Section, multiple
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -78,7 +78,7 @@ class Window:
             raise section.lacks(
                 "optim_wrapper", f"Give the whole configuration, or base=...: {key} is {value!r}."
             )
-        return value / self.base
+        return multiple(value, self.base)
 
 
 def _constant(section: Section, window: Window) -> Curve:

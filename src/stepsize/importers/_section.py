@@ -3,12 +3,22 @@
 import math
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.schedules._fields import LARGEST, Number, Range, checked_number, checked_whole_number
 
-__all__ = ["COUNT", "POSITIVE", "RATE", "STEPS", "Section", "argument_name", "call_text"]
+__all__ = [
+    "COUNT",
+    "POSITIVE",
+    "RATE",
+    "STEPS",
+    "Section",
+    "argument_name",
+    "call_text",
+    "multiple",
+]
 
 STEPS: Final = Range(minimum=0, maximum=2**53, remedy="It is a length, 0 if the phase is absent.")
 COUNT: Final = Range(minimum=1, maximum=2**53, remedy="It counts.")
@@ -34,6 +44,15 @@ def call_text(function: str, given: object) -> str:
 def argument_name(option: str) -> str:
     """A command line's option as the argument that it sets: ``--min-lr`` sets min_lr."""
     return option.lstrip("-").replace("-", "_")
+
+
+def multiple(rate: float, base: float) -> float:
+    """A rate as a multiple of the base, in the decimals that were typed: 0.02 is 0.1 of 0.2.
+
+    >>> multiple(0.02, 0.2), 0.02 / 0.2
+    (0.1, 0.09999999999999999)
+    """
+    return float(Decimal(repr(rate)) / Decimal(repr(base)))
 
 
 class Section(Mapping[str, Any]):

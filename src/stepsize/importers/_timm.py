@@ -7,7 +7,7 @@ from typing import Any, Final
 from stepsize.errors import InvalidValue
 from stepsize.importers._epochs import held_through_epochs
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import COUNT, POSITIVE, RATE, STEPS, Section, call_text
+from stepsize.importers._section import COUNT, POSITIVE, RATE, STEPS, Section, call_text, multiple
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -151,14 +151,14 @@ class _Settings:
     def length(self, name: str, allowed: Range = STEPS) -> Number:
         return self.number(name, allowed) * self.unit
 
-    def multiple(self, name: str) -> float:
+    def as_multiple(self, name: str) -> float:
         """A rate as a multiple of the base."""
         rate = self.number(name)
         if not rate:
             return 0
         if self.base is None:
             raise self.section.lacks("lr", f"Or give base=...: {name} is a rate, {rate!r}.")
-        return rate / self.base
+        return multiple(rate, self.base)
 
     def milestones(self) -> list[Number]:
         key = self.key("decay_milestones")
@@ -193,12 +193,12 @@ def _schedule(kind: str, settings: _Settings) -> Schedule:
     top = rest(0) if kind == "tanh" and not prefix else 1
     if rest.length == 0:
         rest = Constant(rest(0))
-    return Linear(warmup, settings.multiple("warmup_lr"), top) >> rest
+    return Linear(warmup, settings.as_multiple("warmup_lr"), top) >> rest
 
 
 def _cycles(settings: _Settings, curve: Callable[[float, float], Schedule]) -> Schedule:
     """The curve from the base to the floor, repeated: its peaks shrink and the floor does not."""
-    floor = settings.multiple("min_lr")
+    floor = settings.as_multiple("min_lr")
     times = settings.section.count(settings.key("cycle_limit"), 1)
     stretch, shrink = settings.number("cycle_mul"), settings.number("cycle_decay", FACTOR)
     if times == 1:
@@ -223,7 +223,7 @@ def _polynomial(settings: _Settings) -> Schedule:
 def _tanh(settings: _Settings) -> Schedule:
     steps = settings.length("num_epochs", POSITIVE)
     cycles = _cycles(settings, lambda start, end: Tanh(steps, -7, 3, start, end))
-    return cycles >> Constant(settings.multiple("min_lr"))
+    return cycles >> Constant(settings.as_multiple("min_lr"))
 
 
 def _step(settings: _Settings) -> Schedule:
@@ -253,7 +253,7 @@ def _stable_decay(settings: _Settings) -> Schedule:
             f"{call}: the decay must fit into what follows the warmup, but lasts {decay:,} of "
             f"{total:,}. Shorten decay_epochs."
         )
-    floor = settings.multiple("min_lr")
+    floor = settings.as_multiple("min_lr")
     shape = settings.section.choice(
         settings.key("decay_fn"), "linear" if inverse_sqrt else "1-sqrt", list(_DECAYS)
     )

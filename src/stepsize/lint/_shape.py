@@ -31,7 +31,8 @@ def _second_rise(run: PlannedRun) -> _Rise | None:
 
     Seeded noise of less than a third up and down never does both.
     """
-    values = run.values
+    # Beside a huge negative value the peak would vanish in rounding; negative_rate speaks of those.
+    values = np.maximum(run.values, 0.0)
     fallen = np.flatnonzero(values < _FALLEN * np.maximum.accumulate(values))
     if (
         not len(fallen)
