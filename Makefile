@@ -9,7 +9,7 @@ export STEPSIZE_CURVES ?= $(CURDIR)/../shared/loss_curves
 INSTALLED := .venv/installed
 ORACLE := .venv-oracle/installed
 
-.PHONY: demo test check oracle curves bench bench-plan pictures clean
+.PHONY: demo test check oracle curves bench bench-plan bench-auto pictures clean
 
 # One thread per process: several fight for the cores, and on a busy machine they wait for each other.
 demo test oracle: export OMP_NUM_THREADS = 1
@@ -25,6 +25,11 @@ check: $(INSTALLED)
 	.venv/bin/ruff check .
 	.venv/bin/basedpyright
 	.venv/bin/lint-imports
+
+# The table of docs/en/autopilot.md; it may take an hour, and goes on where it was stopped.
+bench-auto: $(INSTALLED)
+	.venv/bin/python -m benchmarks.auto run
+	.venv/bin/python -m benchmarks.auto table --into docs/en/autopilot.md
 
 # The figures of docs/en/plan.md, from the published curves.
 bench-plan: $(INSTALLED)
