@@ -1,6 +1,7 @@
 """The range test: reads a known answer, survives what goes wrong, leaves no trace."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -67,21 +68,6 @@ def test_the_training_is_left_as_it_was() -> None:
     assert after == [untouched.step(factors).metrics["loss"] for _ in range(20)]
 
 
-def test_the_training_is_left_as_it_was_after_an_error() -> None:
-    def fail(call: int, seen: Observation) -> Observation:
-        if call == 5:
-            raise ZeroDivisionError
-        return seen
-
-    training = Altered(fail)
-    before = training.snapshot()
-    with pytest.raises(ZeroDivisionError):
-        range_test(training)
-    after = training.snapshot()
-    assert np.array_equal(before[0], after[0])
-    assert before[1] == after[1]
-
-
 def test_all_groups_are_swept_with_their_ratios_kept() -> None:
     groups = (Group("body", 0.001), Group("head", 0.1))
     training = Altered(lambda call, seen: seen, bases=groups)
@@ -133,13 +119,80 @@ def test_ten_points_are_enough() -> None:
     assert range_test(Bowl(), steps=10).rate > 0
 
 
+@pytest.mark.parametrize("linear", [False, True])
+def test_the_rates_have_equal_ratios_or_equal_distances(linear: bool) -> None:
+    found = range_test(Bowl(), low=0.01, high=1.0, steps=12, linear=linear)
+    spaced = np.linspace if linear else np.geomspace
+    np.testing.assert_allclose(found.rates, spaced(0.01, 1.0, 12))
+    assert found.linear is linear
+
+
+def test_progress_is_told_of_each_look_while_it_runs() -> None:
+    training = Altered(lambda call, seen: Observation(seen.metrics, stepped=call != 4))
+    told: list[tuple[int, float, float]] = []
+
+    def progress(taken: int, rate: float, loss: float) -> None:
+        assert len(training.factors) == taken
+        told.append((taken, rate, loss))
+
+    found = range_test(training, high=1.0, steps=20, progress=progress)
+    expected = zip(found.positions + 1, found.rates, found.losses, strict=True)
+    assert told == [tuple(each) for each in expected]
+    assert [taken for taken, _, _ in told] == [1, 2, 3, 4, *range(6, 21)]
+
+
+def test_the_average_reaches_back_as_many_steps_where_looks_are_few() -> None:
+    found = range_test(Bowl(), watch="val_loss", evaluate_every=4, steps=20, high=0.1)
+    weights = 0.9 ** (4 * np.arange(4, -1, -1))
+    assert found.smoothed[-1] == pytest.approx(np.average(found.losses, weights=weights))
+
+
+# ------------------------------------------------------------------ how sure it is
+
+
+def test_the_text_says_that_a_range_test_brackets_and_does_not_choose() -> None:
+    found = range_test(Bowl(), high=1e3)
+    low, high = found.bracket
+    assert low < found.rate < high
+    assert f"from {low:.2g} to {high:.2g}. A range test brackets the rate" in found.reason
+    assert "it does not choose it" in repr(found)
+    assert found.doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "doubt"),
+    [
+        ({"high": 0.1}, r"lowest at the highest rate, .* Raise high="),
+        ({"low": 2.1, "high": 4.0}, r"never fell, .* Lower low="),
+        ({"low": 0.5, "high": 100.0, "smoothing": 0.0}, r"lies below 0\.5, .* Lower low="),
+        ({"linear": True, "low": 0.01}, r"which is not what was done here"),
+        ({"watch": "val_loss"}, r"which is not what was done here"),
+    ],
+    ids=str,
+)
+def test_what_makes_a_suggestion_less_sure_is_said(arguments: dict[str, Any], doubt: str) -> None:
+    found = range_test(Bowl(curvature=[1.0]), **arguments)
+    assert any(re.search(doubt, each) for each in found.doubts), found.doubts
+    assert all(each in repr(found) for each in found.doubts)
+
+
+# ------------------------------------------------------------------ what is refused
+
+
 def test_a_loss_that_never_moves_is_refused_with_the_reason() -> None:
-    with pytest.raises(TrainingError, match=r"the loss did not move: it was 2\.5"):
+    with pytest.raises(TrainingError, match=r"the loss did not move: 'loss' was 2\.5"):
         range_test(Altered(lambda call, seen: loss(2.5)))
 
 
+def test_a_sweep_that_begins_too_high_is_refused_with_the_reason() -> None:
+    with pytest.raises(
+        TrainingError, match=r"only 2 of 2 looks .* ended because the loss diverged"
+    ):
+        range_test(Bowl(curvature=[1.0]), low=50.0, high=60.0)
+
+
 def test_too_few_finite_losses_are_refused_with_the_reason() -> None:
-    with pytest.raises(TrainingError, match="only 0 of 3 steps gave a finite loss"):
+    with pytest.raises(TrainingError, match=r"only 0 of 3 looks .* gave a finite 'loss'"):
         range_test(Altered(lambda call, seen: loss(math.nan)))
 
 
@@ -156,6 +209,8 @@ def test_base_rates_of_zero_have_no_ratio() -> None:
         {"high": math.inf},
         {"low": math.nan},
         {"steps": 2},
+        {"steps": True},
+        {"evaluate_every": 0},
         {"smoothing": 1.0},
         {"diverged": 1.0},
     ],

@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "main", "program"]
 
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "Train what a file defines, at a rate that is found.",
+    "find": "Suggest rates for what a file defines: a range test.",
     "plot": "Draw schedules in the terminal or into a picture.",
     "compare": "Put schedules side by side: a table and their curves.",
     "describe": "Say in words what a schedule does.",

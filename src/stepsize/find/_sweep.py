@@ -30,6 +30,7 @@ class Sweep:
         losses: What was watched; NaN kept; shape (n,).
         smoothed: The moving average of the finite losses; shape (n,).
         stopped: Why the sweep ended.
+        diverged: Whether that was the losses, and not the highest rate.
         steps: Steps that were asked for.
         skipped: Those whose update was skipped.
         evaluations: Calls of ``evaluate``.
@@ -40,6 +41,7 @@ class Sweep:
     losses: Curve
     smoothed: Curve
     stopped: str
+    diverged: bool
     steps: int
     skipped: int
     evaluations: int
@@ -128,6 +130,7 @@ def sweep(
     positions: list[int] = []
     losses: list[float] = []
     stepped = skipped = taken = 0
+    gave_up = False
     for rate in rates:
         taken += 1
         observation = _step(training, factors(rate), rate, taken, call)
@@ -145,7 +148,7 @@ def sweep(
         losses.append(loss)
         if progress is not None:
             progress(taken, rate, loss)
-        if divergence.sees(loss):
+        if gave_up := divergence.sees(loss):
             break
     return Sweep(
         np.array(positions, np.float64),
@@ -153,6 +156,7 @@ def sweep(
         np.array(losses),
         np.array(divergence.smoothed),
         divergence.reason,
+        gave_up,
         taken,
         skipped,
         watched.evaluations,
@@ -174,8 +178,7 @@ def _step(
     except Exception as error:
         raise TrainingError(
             f"{call}: every step must run, but step number {number}, at rate {rate:.3g}, raised "
-            f"{type(error).__name__}: {error}. Correct the training; if high rates break it, lower "
-            "high=."
+            f"{_described(error)}. Correct the training; if high rates break it, lower high=."
         ) from error
 
 
@@ -228,9 +231,12 @@ class _Watched:
         except Exception as error:
             raise TrainingError(
                 f"{self._call}: evaluate() must measure the model, but raised "
-                f"{type(error).__name__}: {error}. Correct it, or leave watch out to watch the "
-                "training loss."
+                f"{_described(error)}. Correct it, or leave watch out to watch the training loss."
             ) from error
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _listed(measured: Mapping[str, float]) -> str:

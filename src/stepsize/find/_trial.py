@@ -59,6 +59,7 @@ class Lane:
         self._groups = len(training.groups)
         self._largest = largest_base(training, call)
         self._start: Any = training.snapshot()
+        self._scale = 0.0
         self.steps = 0
         self.evaluations = 0
         self.metric, self.first = self._first_measured(metric)
@@ -141,7 +142,8 @@ class Lane:
             if not math.isfinite(loss):
                 return losses, f"the loss was {loss} after {len(losses)} steps"
             smoothed = loss if len(losses) == 1 else _SMOOTHING * smoothed + 0.3 * loss
-            if smoothed > losses[0] + _LOST * abs(losses[0]):
+            self._scale = max(self._scale, abs(losses[0]))
+            if smoothed > losses[0] + _LOST * self._scale:
                 return losses, f"the loss rose from {losses[0]:.3g} to {smoothed:.3g}"
             if hopeless is not None and (why := hopeless.sees(losses)):
                 return losses, why

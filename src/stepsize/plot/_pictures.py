@@ -1,7 +1,7 @@
 """The pictures: curves with their phases, a run or several, a range test."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_curves", "plot_range_test", "plot_run"]
+__all__ = [
+    "RangeCurve",
+    "before_divergence",
+    "plot_curves",
+    "plot_range_test",
+    "plot_range_tests",
+    "plot_run",
+]
 
 _MANY_LOSSES: Final = 100
 _FEW_LOSSES: Final = 30
@@ -157,6 +164,28 @@ def plot_run(
     return figure
 
 
+class RangeCurve(NamedTuple):
+    """A range test, as :func:`plot_range_test` takes it.
+
+    Args:
+        rates: Ascending, > 0; shape (n,).
+        losses: The loss at each; shape (n,).
+        smoothed: Their moving average; shape (n,).
+        suggestions: By name, a rate.
+        recommended: The suggestion to stress.
+        watched: What the losses are called.
+        log: Whether the axis of the rates is logarithmic.
+    """
+
+    rates: Array
+    losses: Array
+    smoothed: Array
+    suggestions: Mapping[str, float]
+    recommended: str
+    watched: str = "loss"
+    log: bool = True
+
+
 def plot_range_test(
     rates: Array,
     losses: Array,
@@ -165,6 +194,9 @@ def plot_range_test(
     recommended: str,
 ) -> "Axes":
     """A range test: the losses over the rates, and the suggested rates as vertical lines.
+
+    What the average rises to after its lowest value is cut off where it is above all that came
+    before: a loss that diverges would leave nothing of the rest to see.
 
     Args:
         rates: Ascending, > 0; shape (n,).
@@ -186,22 +218,86 @@ def plot_range_test(
     >>> axes.get_xscale()
     'log'
     """
+    curve = RangeCurve(rates, losses, smoothed, suggestions, recommended)
+    return plot_range_tests({"range test": curve}).axes[0]
+
+
+def plot_range_tests(tests: Mapping[str, RangeCurve]) -> "Figure":
+    """Several range tests, one below the other: a panel each, as :func:`plot_range_test` draws it.
+
+    Args:
+        tests: By title.
+
+    Returns:
+        The matplotlib ``Figure``; ``save`` writes it.
+
+    Raises:
+        InvalidValue: There is none, a shape is wrong, or no rate is above 0.
+        MissingExtra: matplotlib is not installed.
+
+    >>> rates = np.geomspace(1e-4, 1, 5)
+    >>> losses = np.array([2.3, 2.2, 1.0, 0.8, 5.0])
+    >>> curve = RangeCurve(rates, losses, losses, {"minimum/10": 0.01}, "minimum/10")
+    >>> len(plot_range_tests({"generator": curve, "critic": curve}).axes)
+    2
+    """
+    _require_some("plot_range_tests(tests)", tests)
+    figure = new_figure(4.5 if len(tests) == 1 else 3.2 * len(tests))
+    panels = figure.subplots(len(tests), 1, squeeze=False)[:, 0]
+    for axes, (title, curve) in zip(panels, tests.items(), strict=True):
+        _draw_range_test(axes, title, curve)
+    return figure
+
+
+def _draw_range_test(axes: Any, title: str, curve: RangeCurve) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     call = "plot_range_test(rates, losses, smoothed, ...)"
-    x, raw = _checked(call, "losses", rates, losses)
-    _, average = _checked(call, "smoothed", rates, smoothed)
+    x, raw = _checked(call, "losses", curve.rates, curve.losses)
+    _, average = _checked(call, "smoothed", curve.rates, curve.smoothed)
     _require_positive(call, [x])
-    axes = new_figure(4.5).add_subplot()
     axes.plot(x, raw, color=PALETTE[0], linewidth=0.8, alpha=0.35)
     axes.plot(x, average, color=PALETTE[0], linewidth=1.8)
-    frame(axes, "learning rate", "loss")
-    fit_positions(axes, [x[x > 0]])
-    fit_values(axes, [(x, average)])
-    axes.set_xscale("log")
-    tick_decades(axes.xaxis, float(x.max() / x[x > 0].min()))
-    head(axes, "range test")
-    for row, (name, rate) in enumerate(sorted(suggestions.items(), key=lambda item: item[1])):
-        _mark(axes, f"{name} {number_text(rate, 2)}", rate, row, stressed=name == recommended)
-    return axes
+    frame(axes, "learning rate", curve.watched)
+    fit_positions(axes, [x[x > 0], *(np.array([rate]) for rate in curve.suggestions.values())])
+    fit_values(axes, [(x, before_divergence(average))])
+    if curve.log:
+        axes.set_xscale("log")
+        tick_decades(axes.xaxis, float(x.max() / x[x > 0].min()))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(_rate_tick))
+    head(axes, title)
+    marks = sorted(curve.suggestions.items(), key=lambda item: item[1])
+    for row, (name, rate) in enumerate(marks):
+        stressed = name == curve.recommended
+        _mark(axes, f"{name} {number_text(rate, 2)}", rate, row, stressed)
+
+
+def _rate_tick(rate: float, _: int) -> str:
+    return number_text(rate)
+
+
+def before_divergence(losses: Array) -> Array:
+    """A range test's losses, cut off a little above the highest of those before the lowest.
+
+    A loss that has diverged would leave nothing of the rest to see.
+
+    Args:
+        losses: Shape (n,).
+
+    Returns:
+        The same where it is below the cut; shape (n,).
+
+    >>> before_divergence(np.array([np.nan, 2.0, 1.0, 1.9, 1e30]))
+    array([ nan, 2.  , 1.  , 1.9 , 2.25])
+    """
+    if not np.isfinite(losses).any():
+        return losses
+    turn = int(np.nanargmin(losses))
+    # A loss that only rose has nothing before its lowest value: half of it stays to be seen.
+    top = max(float(np.nanmax(losses[: turn + 1])), float(np.nanmedian(losses)))
+    return np.minimum(losses, top + 0.25 * (top - losses[turn]))
 
 
 def _mark(axes: Any, name: str, position: float, row: int, stressed: bool) -> None:

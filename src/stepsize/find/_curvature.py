@@ -1,0 +1,250 @@
+"""What the loss looks like around the present weights: largest curvature and noise of the gradient.
+
+These read derivatives, which the Training protocol does not have. A training that offers them is
+``Differentiable``; nothing here works on another one, and ``recommend`` then leaves it out.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepsize.errors import InvalidType, InvalidValue, TrainingError
+from stepsize.training import Training, preserved
+
+__all__ = [
+    "Curvature",
+    "Derivatives",
+    "Differentiable",
+    "NoiseScale",
+    "largest_curvature",
+    "noise_scale",
+]
+
+Vector: TypeAlias = NDArray[np.float64]
+
+
+class Derivatives(Protocol):
+    """The training loss of one batch around the present parameters.
+
+    All vectors list the trainable parameters in one fixed order; shape (n,).
+    """
+
+    @property
+    def parameters(self) -> Vector:
+        """The parameters now."""
+        ...
+
+    @property
+    def gradient(self) -> Vector:
+        """The gradient of the batch's loss."""
+        ...
+
+    @property
+    def scales(self) -> Vector | None:
+        """What the optimizer divides an update by, √v̂ + ε for Adam; None if by nothing yet."""
+        ...
+
+    def hessian_vector(self, vector: Vector, /) -> Vector:
+        """The Hessian of the batch's loss times ``vector``."""
+        ...
+
+
+@runtime_checkable
+class Differentiable(Training, Protocol):
+    """A training that also offers derivatives. Optional: races and sweeps do without."""
+
+    def derivatives(self) -> Derivatives:
+        """Those of the next batch, which is thereby used up; the parameters stay."""
+        ...
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The largest eigenvalue of the Hessian, and the rate at which gradient descent turns unstable.
+
+    Args:
+        eigenvalue: λmax, of the Hessian or of the preconditioned one.
+        rate: 2/λmax: the largest stable rate. Infinite where there is no positive curvature.
+        preconditioned: Whether the optimizer's scales were divided out.
+        change: Relative change of λmax in the last iteration.
+        products: Hessian-vector products that it took; each costs about two gradients.
+        reason: What it says, and when to believe it.
+    """
+
+    eigenvalue: float
+    rate: float
+    preconditioned: bool
+    change: float
+    products: int
+    reason: str
+
+
+def largest_curvature(
+    training: Training, *, iterations: int = 30, tolerance: float = 0.01, seed: int = 0
+) -> Curvature:
+    """The largest curvature λmax by power iteration, and the stable rate 2/λmax.
+
+    With scales s (Adam's √v̂ + ε) the matrix is s^-½ H s^-½, whose eigenvalues are those of s⁻¹H:
+    the curvature that the optimizer's update sees. The training is afterwards exactly as it was.
+
+    Power iteration finds the eigenvalue that is largest in size. Where that one is negative, a
+    second iteration on the matrix shifted by it finds the largest one.
+
+    Args:
+        training: A ``Differentiable`` one.
+        iterations: Most products, >= 2, for each of the two.
+        tolerance: Ends it when λ changes by less than this part of itself, > 0.
+        seed: Of the first direction.
+
+    Returns:
+        The eigenvalue, the rate and when to believe it.
+
+    Raises:
+        InvalidType: The training offers no derivatives.
+        InvalidValue: A number is out of range.
+        TrainingError: A product is not finite.
+
+    >>> from stepsize.find import largest_curvature
+    >>> from stepsize.testing.training import Bowl
+    >>> found = largest_curvature(Bowl(curvature=[3.0, 0.6]))      # loss = mean(curvature · x²) / 2
+    >>> round(found.eigenvalue, 2), round(found.rate, 2)
+    (1.5, 1.33)
+
+    Source: LeCun, Simard & Pearlmutter 1993, "Automatic Learning Rate Maximization by On-Line
+    Estimation of the Hessian's Eigenvectors"; Cohen et al. 2021 (arXiv 2103.00065) and 2022 (arXiv
+    2207.14484) for where training settles.
+    """
+    call = f"largest_curvature(..., iterations={iterations!r}, tolerance={tolerance!r})"
+    if iterations < 2 or not tolerance > 0:
+        raise InvalidValue(
+            f"{call}: iterations must be at least 2 and tolerance above 0. Leave them out for the "
+            "defaults."
+        )
+    with preserved(differentiable(training, call)) as offered:
+        local = offered.derivatives()
+        scales = local.scales
+        roots = np.ones_like(local.parameters) if scales is None else np.sqrt(scales)
+        power = _Power(local, roots, seed, call)
+        value, change = power.iterate(0.0, iterations, tolerance)
+        if value < 0:
+            shifted, change = power.iterate(value, iterations, tolerance)
+            value += shifted
+    rate = 2 / value if value > 0 else math.inf
+    seen = "the preconditioned Hessian" if scales is not None else "the Hessian"
+    reason = (
+        f"2 / {value:.4g}, the largest eigenvalue of {seen} on one batch: where plain descent turns "
+        "unstable now. Believe it as an upper bound for the first steps; training changes the "
+        "curvature until it fits the rate, and momentum β allows (1 + β) / (1 - β) times as much"
+    )
+    if change > tolerance:
+        reason += f"; not settled: it still changed by {change:.0%}"
+    return Curvature(value, rate, scales is not None, change, power.products, reason)
+
+
+class _Power:
+    def __init__(self, local: Derivatives, roots: Vector, seed: int, call: str) -> None:
+        self._local, self._roots, self._call = local, roots, call
+        self._random = np.random.default_rng(seed)
+        self.products = 0
+
+    def iterate(self, shift: float, iterations: int, tolerance: float) -> tuple[float, float]:
+        """The eigenvalue of largest size of the matrix minus ``shift``, and its last change."""
+        direction = self._random.standard_normal(self._roots.shape)
+        direction /= np.linalg.norm(direction)
+        value, change = 0.0, math.inf
+        for _ in range(iterations):
+            product = self._local.hessian_vector(direction / self._roots) / self._roots
+            product = product - shift * direction
+            self.products += 1
+            if not np.isfinite(product).all():
+                raise TrainingError(
+                    f"{self._call}: the Hessian's products must be finite, but one is not. Check "
+                    "the batch and the model for NaN."
+                )
+            before, value = value, float(direction @ product)
+            size = float(np.linalg.norm(product))
+            if size == 0:
+                return 0.0, 0.0
+            direction = product / size
+            change = abs(value - before) / max(abs(value), np.finfo(float).tiny)
+            if change <= tolerance:
+                break
+        return value, change
+
+
+@dataclass(frozen=True)
+class NoiseScale:
+    """How noisy a batch's gradient is.
+
+    Args:
+        batches: tr Σ / |G|², in batches: so many batches of this size would bring the noise down to
+            the size of the gradient. Infinite where no gradient stands out from the noise.
+        gradients: How many were measured.
+        reason: What it says, and when to believe it.
+    """
+
+    batches: float
+    gradients: int
+    reason: str
+
+
+def noise_scale(training: Training, *, gradients: int = 16) -> NoiseScale:
+    """The simple noise scale: the variance of a batch's gradient over the square of its mean.
+
+    From k gradients gᵢ with mean ḡ: tr Σ = Σ |gᵢ - ḡ|² / (k - 1) and |G|² = |ḡ|² - tr Σ / k. The
+    training is afterwards exactly as it was.
+
+    Args:
+        training: A ``Differentiable`` one.
+        gradients: k, each of another batch, >= 2.
+
+    Returns:
+        The noise scale in batches.
+
+    Raises:
+        InvalidType: The training offers no derivatives.
+        InvalidValue: ``gradients`` is below 2.
+
+    >>> from stepsize.find import noise_scale
+    >>> from stepsize.testing.training import Bowl
+    >>> noise_scale(Bowl(noise=0.0)).batches
+    0.0
+
+    Source: McCandlish et al. 2018, "An Empirical Model of Large-Batch Training" (arXiv 1812.06162),
+    appendix A.
+    """
+    call = f"noise_scale(..., gradients={gradients!r})"
+    if gradients < 2:
+        raise InvalidValue(f"{call}: gradients must be at least 2. Leave it out for 16.")
+    with preserved(differentiable(training, call)) as offered:
+        total, squares = 0.0, 0.0
+        for _ in range(gradients):
+            gradient = offered.derivatives().gradient
+            total = total + gradient
+            squares += float(gradient @ gradient)
+    mean = np.asarray(total) / gradients
+    length = float(mean @ mean)
+    noise = max(squares - gradients * length, 0.0) / (gradients - 1)
+    signal = length - noise / gradients
+    batches = noise / signal if signal > 0 else math.inf
+    return NoiseScale(
+        batches,
+        gradients,
+        f"{batches:.3g} batches: up to there a larger batch allows a larger rate. It grows while "
+        f"the loss falls; from {gradients} gradients it is right within a factor of about 2, and "
+        "infinite means that no mean gradient stands out",
+    )
+
+
+def differentiable(training: Training, call: str) -> Differentiable:
+    if not isinstance(training, Differentiable):
+        raise InvalidType(
+            f"{call}: the training must offer derivatives(), but {type(training).__name__} does "
+            "not. TorchTraining does; race and range_test need none."
+        )
+    return training
+
+

@@ -1,0 +1,86 @@
+"""Rates from the size of the gradient: three rules of thumb, two gradients each at most."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from stepsize.errors import InvalidValue, TrainingError
+from stepsize.find._curvature import differentiable
+from stepsize.find._trial import largest_base
+from stepsize.plan import Estimate
+from stepsize.training import Training, preserved
+
+__all__ = ["gradient_heuristics"]
+
+_GRADIENTS = 4
+_RELATIVE_CHANGE = 1e-3
+_DISTANCE = 0.1
+_DOUBT = 10.0
+
+
+def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate]:
+    """Rates that follow from the gradient's and the parameters' sizes at the start.
+
+    "relative change": the first update changes the parameters by a thousandth of their size,
+    10⁻³ · |w| / |u|, where u is the update at rate 1: the gradient g, or its signs where the
+    optimizer normalizes (|u| = √n). "distance": D / (|u| · √T), the rate of the convex bound for a
+    run of T steps, with the distance to the optimum taken as a tenth of the parameters' size.
+
+    Args:
+        training: A ``Differentiable`` one.
+        steps: T, length of the run in optimizer steps, >= 1.
+
+    Returns:
+        The rates by rule, each for the group with the largest base rate, right within a factor of
+        about 10: they say the order of magnitude.
+
+    Raises:
+        InvalidType: The training offers no derivatives.
+        InvalidValue: ``steps`` is below 1.
+        TrainingError: The gradient, or the parameters, are 0 or not finite.
+
+    >>> from stepsize.find import gradient_heuristics
+    >>> from stepsize.testing.training import Bowl
+    >>> rates = gradient_heuristics(Bowl(curvature=[3.0]), steps=100)   # w = 1, gradient 3
+    >>> round(rates["relative change"].value, 5), round(rates["distance"].value, 5)
+    (0.00033, 0.00333)
+
+    Source: Karpathy 2015, CS231n notes, "Ratio of weights:updates"; Defazio et al. 2023 (arXiv
+    2310.07831) for the distance.
+    """
+    call = f"gradient_heuristics(..., {steps!r})"
+    if steps < 1:
+        raise InvalidValue(f"{call}: steps must be at least 1. It is the length of the run.")
+    normalized = training.groups[0].beta2 is not None
+    largest_base(training, call)
+    with preserved(differentiable(training, call)) as offered:
+        locals_ = [offered.derivatives() for _ in range(_GRADIENTS)]
+    size = float(np.linalg.norm(locals_[0].parameters))
+    gradient = math.sqrt(math.fsum(float(each.gradient @ each.gradient) for each in locals_))
+    gradient /= math.sqrt(_GRADIENTS)
+    update = math.sqrt(len(locals_[0].parameters)) if normalized else gradient
+    if not (0 < size < math.inf and 0 < gradient < math.inf):
+        raise TrainingError(
+            f"{call}: parameters and gradient must have a finite size above 0, but it is {size:g} "
+            f"and {gradient:g}. Check the initial values, the batch and the model for NaN."
+        )
+    of = f"|w| = {size:.3g} and |u| = {update:.3g}"
+    return {
+        "relative change": _within(
+            _RELATIVE_CHANGE * size / update,
+            f"a thousandth of the parameters' size in the first update, {of}",
+            "Karpathy 2015, CS231n",
+        ),
+        "distance": _within(
+            _DISTANCE * size / (update * math.sqrt(steps)),
+            f"D / (|u| · √{steps}) with D a tenth of the parameters' size, {of}",
+            "Defazio et al. 2023 (arXiv 2310.07831)",
+        ),
+    }
+
+
+def _within(value: float, reason: str, source: str) -> Estimate:
+    return Estimate(
+        value, value / _DOUBT, value * _DOUBT, f"{reason}; an order of magnitude", source
+    )

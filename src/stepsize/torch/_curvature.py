@@ -1,0 +1,120 @@
+"""The derivatives of a torch training's loss, as the curvature estimates read them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import Optimizer
+
+from stepsize.errors import InvalidValue
+
+__all__ = ["TorchDerivatives"]
+
+Vector = NDArray[np.float64]
+
+
+class TorchDerivatives:
+    """One batch's loss around the present parameters, in the optimizer's order of parameters.
+
+    Args:
+        optimizer: Its groups' trainable parameters are the coordinates.
+        loss: Gives the batch's loss, with its graph.
+        generators: Sources of random numbers that the loss draws from, wound back for each call.
+    """
+
+    def __init__(self, optimizer: Optimizer, loss: Callable[[], Tensor]) -> None:
+        self._optimizer = optimizer
+        self._loss = loss
+        self._tensors = [
+            parameter
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.requires_grad
+        ]
+
+    @property
+    def parameters(self) -> Vector:
+        """The parameters now; shape (n,)."""
+        return _flat(self._tensors)
+
+    @cached_property
+    def _gradients(self) -> Sequence[Tensor]:
+        """With their graph, which every product walks again."""
+        with torch.enable_grad():
+            found = torch.autograd.grad(
+                self._loss(), self._tensors, create_graph=True, allow_unused=True
+            )
+        return [
+            torch.zeros_like(each) if gradient is None else gradient
+            for each, gradient in zip(self._tensors, found, strict=True)
+        ]
+
+    @property
+    def gradient(self) -> Vector:
+        """The gradient; shape (n,)."""
+        return _flat(self._gradients)
+
+    @property
+    def scales(self) -> Vector | None:
+        """√v̂ + ε where the optimizer keeps a second moment of every parameter; else None."""
+        found: list[Tensor] = []
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.requires_grad:
+                    moment = _second_moment(self._optimizer.state.get(parameter, {}), group)
+                    if moment is None:
+                        return None
+                    found.append(moment.sqrt() + group.get("eps", 0.0))
+        return _flat(found)
+
+    def hessian_vector(self, vector: Vector) -> Vector:
+        """The Hessian times ``vector``; shape (n,)."""
+        parts = torch.from_numpy(np.ascontiguousarray(vector)).split(
+            [each.numel() for each in self._tensors]
+        )
+        along = [
+            part.to(device=each.device, dtype=each.dtype).view_as(each)
+            for part, each in zip(parts, self._tensors, strict=True)
+        ]
+        products = torch.autograd.grad(
+            [each for each in self._gradients if each.requires_grad],
+            self._tensors,
+            [
+                part
+                for part, each in zip(along, self._gradients, strict=True)
+                if each.requires_grad
+            ],
+            retain_graph=True,
+            allow_unused=True,
+        )
+        return _flat(
+            [
+                torch.zeros_like(each) if product is None else product
+                for each, product in zip(self._tensors, products, strict=True)
+            ]
+        )
+
+
+def _second_moment(state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor | None:
+    """v̂ of Adam, RMSprop or Adagrad; None before the first step, or where there is none."""
+    if "exp_avg_sq" in state:
+        correction = 1 - group["betas"][1] ** float(state["step"])
+        return state["exp_avg_sq"] / correction
+    for name in ("square_avg", "sum"):
+        if name in state:
+            return state[name]
+    return None
+
+
+def _flat(tensors: Sequence[Tensor]) -> Vector:
+    if not tensors:
+        raise InvalidValue(
+            "derivatives(): the optimizer's groups must have a trainable parameter, but have none. "
+            "Set requires_grad=True where it trains."
+        )
+    flat = [each.detach().reshape(-1).to(device="cpu", dtype=torch.float64) for each in tensors]
+    return torch.cat(flat).numpy()
