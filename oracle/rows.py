@@ -256,8 +256,8 @@ OPEN_LOOP = (
     Row(
         41,
         "Chebyshev steps, permuted",
-        "Table([[1, 0.51], [1, 0.97], [1, 0.67], [1, 0.52]])",
-        "",
+        "Table({[[1, 1 / (0.525 - 0.475 * cos(pi * (i + 0.5) / 4))] for i in (0, 3, 1, 2)]})",
+        "1 / (0.525 - 0.475 * cos(pi * ((0, 3, 1, 2)[min(int(t), 3)] + 0.5) / 4))",
     ),
     Row(
         42,
@@ -304,14 +304,15 @@ OPEN_LOOP = (
     ),
     Row(
         49,
-        "the optimizer's own rate",
-        exception="no curve: a stand-in that reports the rate which Adafactor computes for itself",
+        "the optimizer's own relative step (Adafactor)",
+        "InverseSqrt(1).clip(high=0.01)",
+        "min(0.01, 1 / sqrt(t + 1))",
     ),
     Row(
         50,
         "power growth without a norm",
         exception="a defect: the value is not divided by the length's power and reaches 9.4 times "
-        "the peak at step 100. Power(n, p) is what was meant",
+        "the peak at step 100. Its documentation describes `Warmup(w) >> Polynomial(n - w, p)`",
     ),
 )
 

@@ -92,7 +92,10 @@ PAIRS = (
         16,
         "exponential_decay({b}, {n}, {g}, end_value={e})",
         "Exponential({g}, {n}).clip(low={e / b})",
-        ({"b": 0.1, "n": 10, "g": 0.5, "e": 0.002},),
+        (
+            {"b": 0.1, "n": 10, "g": 0.5, "e": 0.002},
+            {"b": 1.0, "n": 3, "g": 0.9, "e": 0.3},
+        ),
         difference="end_value is a bound, and a rate.",
         base="b",
     ),
@@ -174,7 +177,10 @@ PAIRS = (
         "sgdr_schedule([dict(init_value=0.0, peak_value={b}, decay_steps={n} * 2**i, "
         "warmup_steps={w} * 2**i) for i in range({c})])",
         "(Warmup({w}) >> Cosine({n - w})).repeat({c}, stretch=2)",
-        ({"b": 0.1, "n": 10, "w": 3, "c": 4},),
+        (
+            {"b": 0.1, "n": 10, "w": 3, "c": 4},
+            {"b": 1.0, "n": 7, "w": 0, "c": 3},
+        ),
         difference="As above.",
         base="b",
     ),

@@ -94,13 +94,12 @@ PAIRS = (
         12,
         'get_wsd_schedule(optimizer, {w}, {s}, {d}, cooldown_type="cosine", num_cycles={c}, '
         "min_lr_ratio={e})",
-        "Warmup({w}) >> Hold({s}) >> "
-        "(Cosine({h}, end={e}) >> Cosine({h}, {e}, 1)).repeat().until({d}) >> Constant({e})",
+        "Warmup({w}) >> Hold({s}) >> warmup_cosine({d}, end={e}, num_cycles={c}) >> Constant({e})",
         (
-            {"w": 10, "s": 20, "d": 30, "c": 1.5, "h": 30 / 3, "e": 0},
-            {"w": 3, "s": 5, "d": 41, "c": 2, "h": 41 / 4, "e": 0.1},
+            {"w": 10, "s": 20, "d": 30, "c": 1.5, "e": 0},
+            {"w": 3, "s": 5, "d": 41, "c": 2, "e": 0.1},
         ),
-        difference="h = d / (2 c) is half a wave; whatever it ends at, the floor follows.",
+        difference="Whatever the wave ends at, the floor follows.",
         count="2 * (w + s + d)",
     ),
     Pair(
@@ -146,12 +145,12 @@ PAIRS = (
     ),
     Pair(
         47,
-        "ProportionScheduler(CosineAnnealingLR(optimizer, {n}, eta_min={e}), max_lr={b}, "
+        "ProportionScheduler(CosineAnnealingLR(optimizer, {n}, eta_min={e}), max_lr=1, "
         "min_lr={e}, max_value={y}, min_value={x})",
         "Cosine({n}) * {y - x} + {x}",
         (
-            {"n": 50, "b": 1.0, "e": 0.0, "x": 0.02, "y": 0.3},
-            {"n": 31, "b": 0.1, "e": 0.01, "x": 2.0, "y": 0.5},
+            {"n": 50, "e": 0.0, "x": 0.02, "y": 0.3},
+            {"n": 31, "e": 0.1, "x": 2.0, "y": 0.5},
         ),
         difference="The other quantity is computed from the rate at every step.",
         count="n + 1",
@@ -214,7 +213,10 @@ PAIRS = (
         "Linear({w}, {e / b}, 1) >> Cosine({n - w}, 1, {e / b}) >> "
         "Linear({w}, {e / b}, {g}) >> Cosine({(n - w) * m}, {g}, {e / b}) >> "
         "Linear({w}, {e / b}, {g**2}) >> Cosine({(n - w) * m**2}, {g**2}, {e / b})",
-        ({"n": 15, "m": 2, "b": 1.0, "e": 0.01, "w": 5, "g": 0.5},),
+        (
+            {"n": 15, "m": 2, "b": 1.0, "e": 0.01, "w": 5, "g": 0.5},
+            {"n": 7, "m": 3, "b": 3e-4, "e": 0.0, "w": 1, "g": 0.9},
+        ),
         difference="The cosine is stretched, the warmup is not: a part per cycle.",
         base="b",
         count="3 * w + (n - w) * (1 + m + m**2)",

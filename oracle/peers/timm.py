@@ -271,7 +271,10 @@ PAIRS = (
         "lr_min={e})",
         "Hold(1) >> Tanh({n}, {l}, {u}).repeat({c}, shrink={g}).skip(1) + "
         "Tanh({n}, {l}, {u}, start=0, end={e}).repeat({c}).skip(1) >> Constant({e})",
-        ({"n": 10, "l": -4, "u": 4, "c": 3, "g": 0.5, "e": 0.1},),
+        (
+            {"n": 10, "l": -4, "u": 4, "c": 3, "g": 0.5, "e": 0.1},
+            {"n": 7, "l": -2, "u": 1.5, "c": 5, "g": 0.9, "e": 0.01},
+        ),
         difference="The peaks shrink, the floor stays.",
         count="100",
     ),
@@ -316,7 +319,10 @@ PAIRS = (
         "WSDLRScheduler(optimizer, {n}, {d}, decay_fn=smoothstep_down, warmup_t={w}, lr_min={e})",
         "Warmup({w}) >> Hold({n - d}) >> "
         "Function('timm_smoothstep', steps=1).over({d}) * {1 - e} + {e}",
-        ({"n": 100, "d": 20, "w": 10, "e": 0.1},),
+        (
+            {"n": 100, "d": 20, "w": 10, "e": 0.1},
+            {"n": 33, "d": 7, "w": 0, "e": 0},
+        ),
         difference=TOTAL,
     ),
     Pair(

@@ -107,13 +107,13 @@ PAIRS = (
     Pair(
         12,
         "get_cosine_schedule_with_warmup(optimizer, {w}, {n}, num_cycles={c})",
-        "Warmup({w}) >> (Cosine({h}) >> Cosine({h}, 0, 1)).repeat().until({n - w})",
+        "Warmup({w}) >> warmup_cosine({n - w}, num_cycles={c})",
         (
-            {"w": 10, "n": 100, "c": 1.5, "h": 90 / 3},
-            {"w": 0, "n": 60, "c": 3, "h": 60 / 6},
-            {"w": 4, "n": 57, "c": 0.8, "h": 53 / 1.6},
+            {"w": 10, "n": 100, "c": 1.5},
+            {"w": 0, "n": 60, "c": 3},
+            {"w": 4, "n": 57, "c": 0.8},
         ),
-        difference="h = (n - w) / (2 c) is half a wave; num_training_steps includes the warmup.",
+        difference="num_training_steps includes the warmup.",
         fault="Past the end the wave goes on.",
         agrees_until="n + 1",
     ),
@@ -122,13 +122,12 @@ PAIRS = (
         "get_wsd_schedule(optimizer, {w}, {d}, num_stable_steps={s}, num_cycles={c}, "
         "min_lr_ratio={e})",
         "Warmup({w}, start={e}) >> Hold({s}) >> "
-        "(Cosine({h}, end={e}) >> Cosine({h}, {e}, 1)).repeat().until({d}) >> Constant({e})",
+        "warmup_cosine({d}, end={e}, num_cycles={c}) >> Constant({e})",
         (
-            {"w": 10, "s": 20, "d": 30, "c": 1.5, "h": 30 / 3, "e": 0},
-            {"w": 3, "s": 5, "d": 41, "c": 2, "h": 41 / 4, "e": 0.1},
+            {"w": 10, "s": 20, "d": 30, "c": 1.5, "e": 0},
+            {"w": 3, "s": 5, "d": 41, "c": 2, "e": 0.1},
         ),
-        difference="h = d / (2 c) is half a wave; whatever it ends at, the floor follows; the "
-        "warmup starts from the floor.",
+        difference="Whatever the wave ends at, the floor follows; the warmup starts from it.",
         count="2 * (w + s + d)",
     ),
     Pair(
