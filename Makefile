@@ -9,7 +9,8 @@ export STEPSIZE_CURVES ?= $(CURDIR)/../shared/loss_curves
 INSTALLED := .venv/installed
 ORACLE := .venv-oracle/installed
 
-.PHONY: demo test check oracle curves bench bench-plan bench-auto pictures clean
+.PHONY: demo test check oracle curves bench bench-plan bench-auto bench-guard bench-diagnose \
+    bench-rescue bench-kill pictures clean
 
 # One thread per process: several fight for the cores, and on a busy machine they wait for each other.
 demo test oracle: export OMP_NUM_THREADS = 1
@@ -34,6 +35,22 @@ bench-auto: $(INSTALLED)
 # The figures of docs/en/plan.md, from the published curves.
 bench-plan: $(INSTALLED)
 	.venv/bin/python -m benchmarks.plan_page
+
+# The figures of docs/en/guard.md, from the published logs.
+bench-guard: $(INSTALLED)
+	.venv/bin/python -m benchmarks.guard
+
+# The table of docs/en/diagnose.md.
+bench-diagnose: $(INSTALLED)
+	.venv/bin/python -m benchmarks.diagnose
+
+# The table of docs/en/rescue.md; it goes on where it was stopped.
+bench-rescue: $(INSTALLED)
+	.venv/bin/python -m benchmarks.rescue
+
+# 200 runs killed at random moments, and resumed.
+bench-kill: $(INSTALLED)
+	.venv/bin/python -m benchmarks.kill
 
 bench: $(INSTALLED)
 	.venv/bin/python -m benchmarks

@@ -1,20 +1,22 @@
 """The one seam between a plan and whoever drives a training: ``Policy`` and its state.
 
 Policy        what was decided before the run: a schedule and the controllers (configuration)
-PolicyState   what happened since: scale, acts by hand, the controllers' memories (progress)
+PolicyState   what happened since: scale, acts by hand, rewinds, controllers' memories (progress)
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import prod
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from stepsize.errors import InvalidType, InvalidValue, StateError
 from stepsize.schedules import Absolute, Cosine, Hold, Linear, Power, Schedule, parse
-from stepsize.signals import Decision, Observation, Scale
+from stepsize.signals import Decision, Observation, Rewind, Scale
 
-__all__ = ["Controller", "Policy", "PolicyState"]
+__all__ = ["Controller", "Policy", "PolicyState", "Rewound"]
 
 How: TypeAlias = Literal["stretch", "hold", "restretch"]
+Answer: TypeAlias = Literal["repeat", "pass over", "cut"]
 
 _SHAPES: Mapping[str, Schedule] = {
     "linear": Linear(1),
@@ -24,7 +26,11 @@ _SHAPES: Mapping[str, Schedule] = {
 
 
 class Controller(Protocol):
-    """A feedback rule as a pure state machine. Its state is plain data: numbers, strings, lists."""
+    """A feedback rule as a pure state machine. Its state is plain data: numbers, strings, lists.
+
+    One that may decide ``Rewind`` says so by an attribute ``rewinds = True``, and a wrapper passes
+    it on: only then does ``run`` keep snapshots to go back to.
+    """
 
     def init(self) -> Any:
         """The memory before the first observation."""
@@ -92,6 +98,75 @@ Act: TypeAlias = Scaled | Extended | CooledDown
 _ACTS: Mapping[str, type[Act]] = {act.__name__: act for act in (Scaled, Extended, CooledDown)}
 
 
+# ------------------------------------------------------------------ rewinds
+
+
+@dataclass(frozen=True)
+class Rewound:
+    """A rewind that was carried out.
+
+    Args:
+        at: The position that the run went back to.
+        seen: The position at which the trouble was noticed.
+        answer: What was changed: "repeat", nothing; "pass over", the batches that did it; "cut",
+            the rate.
+        factor: What the values were multiplied by; 1 unless they were cut.
+        warmup: Over how many steps they climb to that.
+        repeats: How many rewinds in a row had not ended the same trouble before.
+        cuts: How many of these had cut.
+    """
+
+    at: float
+    seen: float
+    answer: Answer
+    factor: float = 1.0
+    warmup: int = 0
+    repeats: int = 0
+    cuts: int = 0
+
+    @property
+    def lasting(self) -> float:
+        """What the values stay multiplied by. The first cut is given back."""
+        return self.factor if self.cuts else 1.0
+
+    def about(self, quantity: str) -> str:
+        """What was done to ``quantity``, in words."""
+        if self.answer == "repeat":
+            return f"{quantity} is as it was, in case that this was chance"
+        if self.answer == "pass over":
+            return f"{quantity} is as it was"
+        again = f", cut number {self.cuts + 1} in a row" if self.cuts else ""
+        lasting = "" if self.cuts else " until the trouble stays away"
+        return (
+            f"{quantity} is cut by {self.factor:g}{lasting}{again}, after a warmup of "
+            f"{self.warmup} steps"
+        )
+
+    def ramp(self) -> Schedule:
+        """The multiple over time: up to the cut, and from the first cut back to 1."""
+        level = 1.0 if self.cuts else self.factor
+        climb = Linear(self.warmup, start=level / (self.warmup + 1), end=level)
+        if self.cuts:
+            return Hold(self.at) >> climb
+        back = Linear(_GIVEN_BACK * self.warmup, start=level, end=1)
+        return Hold(self.at) >> climb >> Hold(max(0, self.seen - self.at), level) >> back
+
+    def is_repeated(self, seen: float) -> bool:
+        """Whether trouble at ``seen`` is the same trouble again."""
+        if self.answer == "pass over":  # whoever gets past these batches is past their trouble
+            return seen <= self.seen
+        near = max(_GIVEN_BACK * self.warmup, self.seen - self.at)
+        # A rate that is a little too high diverges slowly, at every age of a run.
+        return seen <= self.seen + (near if self.answer == "repeat" else max(near, self.seen / 2))
+
+
+_GIVEN_BACK = 10
+"""A cut is given back over this many times the warmup, if the trouble stays away."""
+
+_LONGEST_WARMUP = 4
+"""Each further cut doubles the warmup, up to this many times."""
+
+
 # ------------------------------------------------------------------ progress
 
 
@@ -100,19 +175,27 @@ class PolicyState:
     """What has happened to a policy during a run. Immutable; ``Policy`` makes the next one.
 
     Args:
-        scale: The product of all Scale decisions and of all scaling by hand.
+        scale: The product of all Scale decisions, of all scaling by hand and of lasting cuts.
         acts: What was done by hand, in order, each with its position.
         memories: The controllers' states, in their order.
+        rewinds: The rewinds, in order.
     """
 
     scale: float = 1.0
     acts: tuple[Act, ...] = ()
     memories: tuple[Any, ...] = ()
+    rewinds: tuple[Rewound, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers, strings, lists and dictionaries only."""
         acts = [{"act": type(act).__name__, **asdict(act)} for act in self.acts]
-        return {"scale": self.scale, "acts": acts, "memories": list(self.memories)}
+        rewinds = [asdict(each) for each in self.rewinds]
+        return {
+            "scale": self.scale,
+            "acts": acts,
+            "memories": list(self.memories),
+            "rewinds": rewinds,
+        }
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "PolicyState":
@@ -126,7 +209,9 @@ class PolicyState:
                 _ACTS[act["act"]](**{key: value for key, value in act.items() if key != "act"})
                 for act in saved["acts"]
             )
-            return cls(float(saved["scale"]), acts, tuple(saved["memories"]))
+            # Absent in states that were saved before there were rewinds.
+            rewinds = tuple(Rewound(**each) for each in saved.get("rewinds", ()))
+            return cls(float(saved["scale"]), acts, tuple(saved["memories"]), rewinds)
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(
                 f"PolicyState.from_dict({saved!r}): this is no saved policy state ({error!r}). "
@@ -142,7 +227,8 @@ class Policy:
     """A schedule and the controllers that may act on it.
 
     The value at a position is ``schedule(position) * scale``, where the schedule carries the
-    changes made by hand and the scale is the product of all Scale decisions.
+    changes made by hand and the warmup after a rewind, and the scale is the product of all Scale
+    decisions.
 
     Args:
         schedule: Multiples of the base rate; under ``Absolute(...)`` the rates themselves.
@@ -189,8 +275,18 @@ class Policy:
         """The state before the first step."""
         return PolicyState(memories=tuple(each.init() for each in self.controllers))
 
+    @property
+    def may_rewind(self) -> bool:
+        """Whether a controller may decide ``Rewind``."""
+        return any(getattr(each, "rewinds", False) for each in self.controllers)
+
     def current_schedule(self, state: PolicyState) -> Schedule:
-        """The schedule with the changes made by hand: what holds from the last of them on."""
+        """The schedule with the changes made by hand and the warmup after the last rewind."""
+        schedule = self._changed_by_hand(state)
+        cut = next((each for each in reversed(state.rewinds) if each.answer == "cut"), None)
+        return schedule if cut is None else schedule * cut.ramp()
+
+    def _changed_by_hand(self, state: PolicyState) -> Schedule:
         schedule = self.schedule.schedule if isinstance(self.schedule, Absolute) else self.schedule
         for act in state.acts:
             schedule = act.change(schedule)
@@ -203,7 +299,10 @@ class Policy:
     def observe(
         self, state: PolicyState, observation: Observation
     ) -> tuple[PolicyState, tuple[Decision, ...]]:
-        """Ask every controller. Scale decisions are in the new state; the driver obeys the rest."""
+        """Ask every controller. Scale decisions are in the new state; the driver obeys the rest.
+
+        A driver stops at ``Stop``; after ``Rewind`` it goes back and calls ``rewind``.
+        """
         decisions: list[Decision] = []
         memories: list[Any] = []
         for controller, memory in zip(self.controllers, state.memories, strict=True):
@@ -215,6 +314,60 @@ class Policy:
             if isinstance(decision, Scale):
                 scale *= decision.factor
         return replace(state, scale=scale, memories=tuple(memories)), tuple(decisions)
+
+    # -------------------------------------------------------------- rewinds
+
+    def unended(self, state: PolicyState, seen: float) -> Rewound | None:
+        """The last rewind, if trouble at ``seen`` is what it should have ended."""
+        last = state.rewinds[-1] if state.rewinds else None
+        return last if last is not None and last.is_repeated(seen) else None
+
+    def rewind(
+        self,
+        state: PolicyState,
+        earlier: PolicyState,
+        decision: Rewind,
+        *,
+        at: float,
+        seen: float,
+        answer: Answer = "cut",
+    ) -> PolicyState:
+        """The state after a rewind: the memories of ``earlier``, and all that was done since.
+
+        A first cut is given back: once the run is past the trouble, the values climb to what they
+        were. Where trouble returns, the cut lasts, and each further one cuts again and doubles the
+        warmup.
+
+        Args:
+            state: The state now.
+            earlier: The state at the position that the run goes back to.
+            decision: What was decided.
+            at: The position that the run goes back to.
+            seen: The position at which the trouble was noticed.
+            answer: Whether the values are cut, or something else is changed, or nothing.
+        """
+        last = self.unended(state, seen)
+        repeats = 0 if last is None else last.repeats + 1
+        cuts = 0 if last is None else last.cuts + (last.answer == "cut")
+        rewound = Rewound(at, seen, answer, repeats=repeats, cuts=cuts)
+        if answer == "cut":
+            warmup = decision.warmup * min(2**cuts, _LONGEST_WARMUP)
+            given_back = [each.factor for each in state.rewinds if each.answer == "cut"][-1:]
+            factor = decision.factor * (prod(given_back) if cuts == 1 else 1)
+            rewound = replace(rewound, factor=factor, warmup=warmup)
+        gone_back = self.go_back(state, earlier)
+        return replace(
+            gone_back,
+            scale=gone_back.scale * rewound.lasting,
+            rewinds=(*state.rewinds, rewound),
+        )
+
+    def go_back(self, state: PolicyState, earlier: PolicyState) -> PolicyState:
+        """The memories of ``earlier``; what was done since by hand and by rewinds stays done."""
+        by_hand = (each for each in state.acts[len(earlier.acts) :] if isinstance(each, Scaled))
+        cuts = (each.lasting for each in state.rewinds[len(earlier.rewinds) :])
+        scale = earlier.scale * prod(each.factor for each in by_hand) * prod(cuts)
+        return replace(state, scale=scale, memories=earlier.memories)
 
     # -------------------------------------------------------------- by hand, during the run
 
@@ -248,7 +401,7 @@ class Policy:
                 ended at 0, so that an extension would train at rate 0.
         """
         call = f"extend({total!r}, how={how!r})"
-        schedule = self.current_schedule(state)
+        schedule = self._changed_by_hand(state)
         _require(
             how in ("stretch", "hold", "restretch"),
             call,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-__all__ = ["Decision", "Observation", "Scale", "Sink", "Stop", "Tick"]
+__all__ = ["Decision", "Observation", "Rewind", "Scale", "Sink", "Stop", "Tick"]
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,12 @@ class Observation:
         metrics: Measured numbers by name, for example ``{"loss": 0.31}``. A metric that was not
             measured is absent.
         stepped: False if the optimizer's update was skipped, for example by an AMP scaler.
+        position: Where it was seen, in the driver's clock. Whoever drives fills it in.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     stepped: bool = True
+    position: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,31 @@ class Stop:
     reason: str
 
 
-Decision: TypeAlias = Scale | Stop
+@dataclass(frozen=True)
+class Rewind:
+    """Go back to before the trouble, and go on more carefully.
+
+    How is for whoever drives: the batches that did it are passed over; if none did, ``run`` first
+    repeats the steps as they were, and cuts the rate if the trouble returns. The controllers'
+    memories go back as well, so a controller cannot count its rewinds. The policy does: the more
+    often trouble returns, the more cautious it gets (``Policy.rewind``).
+
+    Args:
+        factor: What a cut multiplies the values by.
+        reason: What was seen, in words.
+        since: How many executed steps before the present one the trouble began; 0: in this one.
+        warmup: Over how many steps the values climb to what they are cut to.
+        limit: How many rewinds in a row may fail to end the trouble; then the training is stopped.
+    """
+
+    factor: float
+    reason: str
+    since: int = 0
+    warmup: int = 10
+    limit: int = 10
+
+
+Decision: TypeAlias = Scale | Rewind | Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,8 +188,8 @@ def _kind(section: Section) -> tuple[str, str]:
     if name.startswith("ReduceOnPlateau"):
         raise InvalidValue(
             f"{section.call}: a schedule depends on the position alone, but {name} reacts to a "
-            "metric. Import the other schedulers, and use Policy(schedule, [controller]) with a "
-            "controller that watches the metric."
+            "metric. Import the other schedulers, and use Policy(schedule, [controller]) with "
+            "stepsize.controllers.Plateau(watches=monitor, mode=..., factor=..., patience=...)."
         )
     for suffix, quantity in (("LR", "lr"), ("Momentum", "momentum"), ("ParamScheduler", "")):
         shape = name.removesuffix(suffix)

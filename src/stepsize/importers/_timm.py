@@ -104,8 +104,9 @@ def from_timm(
     if kind == "plateau":
         raise InvalidValue(
             f"{settings.section.call}: a schedule depends on the position alone, but sched is "
-            "'plateau', which reacts to a metric. Use Policy(schedule, [controller]) with a "
-            "controller that watches the metric."
+            "'plateau', which reacts to a metric. Use Policy(schedule, [controller]) with "
+            "stepsize.controllers.Plateau(watches=eval_metric, mode=..., factor=decay_rate, "
+            "patience=patience_epochs)."
         )
     schedule = Constant() if kind == "none" else _schedule(kind, settings)
     if kind != "none" and settings.by_epoch:

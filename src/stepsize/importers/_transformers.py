@@ -66,8 +66,9 @@ def from_transformers(name: str, **settings: Any) -> Imported:
     if word in _CONTROLLERS:
         raise InvalidValue(
             f"{call}: a schedule is known before the run, but {word!r} follows a metric. "
-            "Give attach a Policy with a controller, attach(optimizer, Policy(Constant(), "
-            "[controller])), and tell it the metric: rate.observe(val_loss=...)."
+            f"Import {_CONTROLLERS[word]} from stepsize.controllers and give it to attach, "
+            f"attach(optimizer, Policy(Constant(), [{_CONTROLLERS[word]}(...)])), and tell it the "
+            "metric: rate.observe(val_loss=...)."
         )
     if word not in _READERS:
         raise InvalidValue(
@@ -239,4 +240,4 @@ _READERS: Final[Mapping[str, Callable[[Section], _Found]]] = {
     "warmup_stable_decay": _warmup_stable_decay,
 }
 
-_CONTROLLERS: Final = ("reduce_lr_on_plateau", "greedy")
+_CONTROLLERS: Final = {"reduce_lr_on_plateau": "Plateau", "greedy": "Greedy"}

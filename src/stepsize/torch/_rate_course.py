@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import (
 )
 from torch.optim.swa_utils import SWALR
 
+from stepsize.controllers import Plateau
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.schedules import Constant, Cosine, Linear, Schedule
 from stepsize.torch._course import Course, Reader, chained, moved
@@ -230,13 +231,28 @@ def refuse_unknown(scheduler: object) -> None:
         raise _unknown(scheduler)
 
 
+def _plateau(scheduler: Any) -> Plateau:
+    rate, least = float(scheduler.optimizer.param_groups[0]["lr"]), float(scheduler.min_lrs[0])
+    return Plateau(
+        watches="val_loss",
+        mode=scheduler.mode,
+        factor=scheduler.factor,
+        patience=scheduler.patience,
+        threshold=scheduler.threshold,
+        threshold_mode="relative" if scheduler.threshold_mode == "rel" else "absolute",
+        cooldown=scheduler.cooldown,
+        floor=min(least / rate, 1.0) if rate > 0 else 0.0,
+    )
+
+
 def _unknown(scheduler: object) -> InvalidType:
     call = call_of(scheduler)
     if isinstance(scheduler, ReduceLROnPlateau):
         return InvalidType(
-            f"{call}: a schedule is known before the run, but this one follows a metric. Give "
-            "attach a Policy with a controller, attach(optimizer, Policy(Constant(), "
-            "[controller])), and tell it the metric: rate.observe(val_loss=...)."
+            f"{call}: a schedule is known before the run, but this one follows a metric. Its twin "
+            "in stepsize.controllers is a controller: attach(optimizer, Policy(Constant(), "
+            f"[{_plateau(scheduler)!r}])); tell it the metric by rate.observe(val_loss=...). It "
+            "starts with a new best value, and where a metric is negative or NaN it does better."
         )
     if isinstance(scheduler, MultiplicativeLR):
         return InvalidType(

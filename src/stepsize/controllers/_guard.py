@@ -1,0 +1,194 @@
+"""``Guard``: notice that a training goes wrong, and ask to go back."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import ClassVar, Final
+
+from stepsize.controllers._checks import Configured, check_count, check_name, check_number
+from stepsize.controllers._metric import Memory
+from stepsize.errors import InvalidType
+from stepsize.signals import Decision, Observation, Rewind
+
+__all__ = ["Guard"]
+
+_RECENT: Final = 50  # losses that a spike is compared with
+_ENOUGH: Final = 20  # of them, before anything is called a spike
+_SMOOTHING: Final = 0.9  # of the loss
+_STEADINESS: Final = 0.99  # of the noise
+# What a rise has to be at least, as a part of what was learnt so far. The first matters where a log
+# has hardly any noise, the second where the loss is so low that single batches stand out.
+_PART_UNLEARNT: Final = 0.02
+_PART_OF_A_SPIKE: Final = 0.1
+
+_TO_DEVIATION: Final = 1.4826  # from the median of absolute deviations, for normal numbers
+_DIFFERENCE_TO_DEVIATION: Final = math.sqrt(math.pi) / 2  # from the mean of absolute differences
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Guard(Configured):
+    """Ask for a ``Rewind`` when the loss, gradients or parameters show that a training goes wrong.
+
+    Three signs, of which the first counts at once:
+
+    - a number that is not finite;
+    - a **spike**: ``spike_patience`` losses in a row, each above all of the last 50 and more than
+      ``spike`` robust deviations (1.4826 times the median absolute one) above their median;
+    - **un-learning**: the smoothed loss (a moving average of medians of three) was, for
+      ``patience`` observations in a row, more than ``rise`` times the log's noise above its lowest.
+      The noise is what the loss differs by from one observation to the next, so a noisy log raises
+      the bar by itself. Where it wanders, neighbours being alike, ``rise`` has to be larger.
+
+    A rise that is small beside what was learnt since the beginning is none: less than 2 % of it for
+    un-learning, 10 % for a spike. No threshold depends on the loss's unit or on its zero, so
+    negative losses are guarded like positive ones. A loss that is *meant* to rise (warm restarts of
+    a converged model, a task that changes) looks like un-learning: wrap the guard in ``When``.
+
+    An update that was skipped, as an AMP scaler does, is not looked at.
+
+    Args:
+        watches: The name of the training's loss.
+        finite: Further metrics that have to be finite where they are measured.
+        rise: Un-learning: multiples of the noise, > 0.
+        patience: Un-learning: observations in a row, >= 1.
+        spike: Robust deviations above the median, > 0.
+        spike_patience: Losses in a row, >= 1. One alone is mostly one odd batch.
+        factor: What every rewind multiplies the rate by, > 0 and <= 1.
+        warmup: Over how many steps the rate climbs to it.
+        limit: How often in a row trouble may return; then the run is stopped.
+
+    Raises:
+        InvalidType: A setting is of the wrong kind.
+        InvalidValue: A setting is out of range.
+
+    The rates of false alarms over the thresholds are measured in docs/en/guard.md.
+
+    >>> from stepsize.controllers import Guard, replay
+    >>> replay(Guard(), {"loss": [2.0, 1.5, float("nan")]}).decisions[0]
+    (2.0, Rewind(factor=0.5, reason='loss is nan', since=0, warmup=10, limit=10))
+    """
+
+    rewinds: ClassVar[bool] = True
+
+    watches: str = "loss"
+    finite: Sequence[str] = ("grad_norm", "parameter_norm")
+    rise: float = 2.5
+    patience: int = 20
+    spike: float = 10.0
+    spike_patience: int = 3
+    factor: float = 0.5
+    warmup: int = 10
+    limit: int = 10
+
+    def __post_init__(self) -> None:
+        check_name(self, "watches")
+        if isinstance(self.finite, str):
+            raise InvalidType(
+                f"{self!r}: finite must be a sequence of metrics' names, but is "
+                f"{self.finite!r}. Write finite=[{self.finite!r}]."
+            )
+        object.__setattr__(self, "finite", tuple(self.finite))
+        check_number(self, "rise", "It is a multiple of the log's noise.", above=0)
+        check_count(self, "patience", 1, "It counts observations.")
+        check_number(self, "spike", "It counts robust deviations.", above=0)
+        check_count(self, "spike_patience", 1, "It counts observations.")
+        check_number(self, "factor", "0.5 halves the rate.", above=0, maximum=1)
+        check_count(self, "warmup", 0, "It counts steps.")
+        check_count(self, "limit", 0, "It counts rewinds.")
+
+    def init(self) -> Memory:
+        """The memory before the first observation."""
+        return {
+            "first": None,
+            "best": None,
+            "noise": 0.0,
+            "noise_weight": 0.0,
+            **_UNSETTLED,
+        }
+
+    def observe(
+        self, state: Memory, observation: Observation, /
+    ) -> tuple[Memory, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
+        if not observation.stepped:
+            return state, ()
+        for name in (self.watches, *self.finite):
+            value = observation.metrics.get(name)
+            if value is not None and not math.isfinite(value):
+                return self._alarm(state, f"{name} is {value}", since=0)
+        loss = observation.metrics.get(self.watches)
+        if loss is None:
+            return state, ()
+        if self._is_spike(state, loss):
+            return self._after_spike(state, loss)
+        return self._after_usual(state, float(loss))
+
+    def _is_spike(self, state: Memory, loss: float) -> bool:
+        recent = state["recent"]
+        if len(recent) < _ENOUGH or loss <= max(recent):
+            return False
+        middle, deviation = _robust(recent)
+        excess = loss - middle
+        learnt = state["first"] - state["best"]
+        return excess > self.spike * deviation and excess > _PART_OF_A_SPIKE * learnt
+
+    def _after_spike(self, state: Memory, loss: float) -> tuple[Memory, Sequence[Decision]]:
+        spiking = state["spiking"] + 1
+        if spiking < self.spike_patience:
+            # A lone outlier leaves no trace in what is usual.
+            return {**state, "spiking": spiking}, ()
+        middle, deviation = _robust(state["recent"])
+        times = "once" if spiking == 1 else f"{spiking} times in a row"
+        size = "" if deviation == 0 else f", {(loss - middle) / deviation:.0f} deviations"
+        reason = f"{self.watches} spiked {times}, to {loss:.4g}{size} above its usual {middle:.4g}"
+        return self._alarm(state, reason, since=spiking - 1)
+
+    def _after_usual(self, state: Memory, loss: float) -> tuple[Memory, Sequence[Decision]]:
+        weight = _SMOOTHING * state["weight"] + 1 - _SMOOTHING
+        # Of three, since one odd batch with a low loss would set a lowest that is none.
+        middle = median([*state["recent"][-2:], loss])
+        # This form of the average stays exactly at a loss that stays.
+        mean = state["mean"] + (1 - _SMOOTHING) / weight * (middle - state["mean"])
+        first = mean if state["first"] is None else state["first"]
+        best = mean if state["best"] is None else min(mean, state["best"])
+        noise, noise_weight = state["noise"], state["noise_weight"]
+        if state["recent"]:
+            difference = abs(loss - state["recent"][-1])
+            noise_weight = _STEADINESS * noise_weight + 1 - _STEADINESS
+            noise += (1 - _STEADINESS) / noise_weight * (difference - noise)
+        margin = max(self.rise * _DIFFERENCE_TO_DEVIATION * noise, _PART_UNLEARNT * (first - best))
+        above = state["above"] + 1 if mean > best + margin else 0
+        after = {
+            "first": first,
+            "best": best,
+            "noise": noise,
+            "noise_weight": noise_weight,
+            "mean": mean,
+            "weight": weight,
+            "recent": [*state["recent"], loss][-_RECENT:],
+            "above": above,
+            "spiking": 0,
+        }
+        if above < self.patience:
+            return after, ()
+        reason = (
+            f"the smoothed {self.watches} has been above {best + margin:.4g} for "
+            f"{self.patience} observations, now {mean:.4g}; its lowest was {best:.4g}"
+        )
+        return self._alarm(after, reason, since=self.patience - 1)
+
+    def _alarm(self, state: Memory, reason: str, since: int) -> tuple[Memory, Sequence[Decision]]:
+        # Whoever cannot go back only cuts the rate, and the guard goes on from this memory: the
+        # loss may be anywhere, but its lowest and its noise are known.
+        decision = Rewind(self.factor, reason, since=since, warmup=self.warmup, limit=self.limit)
+        return {**state, **_UNSETTLED}, (decision,)
+
+
+_UNSETTLED: Final[Memory] = {"mean": 0.0, "weight": 0.0, "recent": [], "above": 0, "spiking": 0}
+
+
+def _robust(numbers: Sequence[float]) -> tuple[float, float]:
+    """The median, and the deviation that the median absolute deviation stands for."""
+    middle = median(numbers)
+    return middle, _TO_DEVIATION * median(abs(number - middle) for number in numbers)

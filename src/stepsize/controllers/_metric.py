@@ -1,0 +1,152 @@
+"""What the rules over a metric share: which way is better, smoothing, numbers that are none."""
+
+import math
+import re
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal, TypeAlias
+
+from stepsize.controllers._checks import (
+    Configured,
+    check_choice,
+    check_count,
+    check_name,
+    check_number,
+)
+from stepsize.errors import InvalidValue, StepsizeWarning
+from stepsize.signals import Decision, Observation, Stop
+
+__all__ = ["ImprovementRule", "MetricRule"]
+
+Mode: TypeAlias = Literal["min", "max"]
+Memory: TypeAlias = Mapping[str, Any]
+"""A controller's state: numbers, strings, lists and dictionaries, so that it can be saved."""
+
+_MODES: Final[Mapping[str, Mode]] = {"loss": "min", "accuracy": "max"}
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MetricRule(Configured, ABC):
+    """A controller that follows one metric. The rules over a metric derive from it.
+
+    Args:
+        watches: The metric's name. An observation without it is none.
+        mode: "min" or "max": which is better. May be left out where the name's last word is "loss"
+            or "accuracy"; every other name needs it.
+        smoothing: The mean of this many last numbers is judged; 1: each number itself.
+        non_finite: What NaN and infinity mean. "ignore": no observation, with a warning at the
+            first; "worse": an observation without improvement; "stop": the end of the training.
+    """
+
+    watches: str
+    mode: Mode | None = None
+    smoothing: int = 1
+    non_finite: Literal["ignore", "worse", "stop"] = "ignore"
+
+    def __post_init__(self) -> None:
+        check_name(self, "watches")
+        check_count(self, "smoothing", 1, "It counts observations; 1 smooths nothing.")
+        check_choice(self, "non_finite", ("ignore", "worse", "stop"))
+        if self.mode is not None:
+            check_choice(self, "mode", ("min", "max"))
+        elif _mode_of(self.watches) is None:
+            raise InvalidValue(
+                f"{self!r}: mode must be 'min' or 'max' unless the metric's name ends in "
+                f"'loss' or 'accuracy', but is {self.mode!r} and the name is {self.watches!r}. "
+                "Say which is better: mode='min' or mode='max'."
+            )
+
+    @cached_property
+    def _sign(self) -> int:
+        return 1 if (self.mode or _mode_of(self.watches)) == "min" else -1
+
+    def init(self) -> dict[str, Any]:
+        """The memory before the first observation."""
+        return {"recent": [], "warned": False, **self._start()}
+
+    def observe(
+        self, state: Memory, observation: Observation, /
+    ) -> tuple[Memory, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
+        value = observation.metrics.get(self.watches)
+        if value is None:
+            return state, ()
+        if math.isfinite(value):
+            recent = [*state["recent"], float(value)][-self.smoothing :]
+            seen = {**state, "recent": recent}
+            changes, decisions = self._judge(seen, self._sign * sum(recent) / len(recent))
+            return {**seen, **changes}, decisions
+        if self.non_finite == "stop":
+            return state, (Stop(f"{self.watches} is {value}"),)
+        if self.non_finite == "worse":
+            changes, decisions = self._judge(state, None)
+            return {**state, **changes}, decisions
+        if not state["warned"]:
+            warnings.warn(
+                f"{self!r}: {self.watches} is {value}, which is no observation, now and "
+                "whenever it comes again. Guard() acts on it; non_finite='worse' or 'stop' does "
+                "here.",
+                StepsizeWarning,
+                stacklevel=2,
+            )
+        return {**state, "warned": True}, ()
+
+    @abstractmethod
+    def _start(self) -> Memory:
+        """What is remembered besides what all rules over a metric remember."""
+
+    @abstractmethod
+    def _judge(self, state: Memory, cost: float | None) -> tuple[Memory, Sequence[Decision]]:
+        """What changes in the memory, and what to do, at ``cost``; None is worse than any number.
+
+        The cost is the metric where less is better, and its negative where more is.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ImprovementRule(MetricRule):
+    """A rule that asks whether a metric is better than it has ever been.
+
+    It is if it passes its best value by more than a margin, ``threshold * abs(best)`` or
+    ``threshold`` itself: a metric and its negative, with the other mode, are judged alike.
+
+    Args:
+        threshold: What counts as an improvement, >= 0.
+        threshold_mode: "relative" to the best value, or "absolute".
+    """
+
+    threshold: float = 1e-4
+    threshold_mode: Literal["relative", "absolute"] = "relative"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self, "threshold", "0 counts every improvement.", minimum=0)
+        check_choice(self, "threshold_mode", ("relative", "absolute"))
+
+    def _improves(self, cost: float | None, best: float | None) -> bool:
+        if cost is None or best is None:
+            return cost is not None
+        if self.threshold_mode == "absolute":
+            return cost < best - self.threshold
+        # Not best - threshold * abs(best): torch multiplies, and this rounds as torch does.
+        return cost < best * (1 - math.copysign(self.threshold, best))
+
+    def _standing(self, best: float | None, count: int) -> str:
+        """The reason of a decision: no improvement for ``count`` observations."""
+        observations = "1 observation" if count == 1 else f"{count} observations"
+        return f"{self._named(best)} has not improved for {observations}"
+
+    def _named(self, best: float | None) -> str:
+        """The metric and its best value."""
+        return self.watches if best is None else f"{self.watches} (best: {self._sign * best:g})"
+
+
+def _mode_of(name: str) -> Mode | None:
+    """Which is better, where the name leaves no doubt."""
+    words = re.findall(r"[a-z]+", name.lower())
+    if not words or any(word.startswith("neg") for word in words):  # neg_log_loss is maximised
+        return None
+    return _MODES.get(words[-1])

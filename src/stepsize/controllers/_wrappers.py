@@ -1,0 +1,166 @@
+"""Wrappers: around any controller, or around each other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stepsize.controllers._checks import Configured, check_number
+from stepsize.controllers._controller import Controller
+from stepsize.controllers._metric import Memory
+from stepsize.errors import InvalidType, InvalidValue
+from stepsize.signals import Decision, Observation, Scale
+
+__all__ = ["After", "When", "Within"]
+
+
+class Wrapper(Configured):
+    """What the wrappers share: the controller that they are around."""
+
+    controller: Controller
+
+    @property
+    def rewinds(self) -> bool:
+        """Whether the controller may decide ``Rewind``."""
+        return getattr(self.controller, "rewinds", False)
+
+    def init(self) -> Any:
+        """The memory before the first observation."""
+        return self.controller.init()
+
+    def _check_controller(self) -> None:
+        if not (hasattr(self.controller, "init") and hasattr(self.controller, "observe")):
+            raise InvalidType(
+                f"{self!r}: controller must be a controller, but is {self.controller!r}: it "
+                "needs init() and observe(state, observation)."
+            )
+
+
+@dataclass(frozen=True, repr=False)
+class After(Wrapper):
+    """A controller that sees nothing before position ``steps``: ``After(500, Plateau(...))``.
+
+    Args:
+        steps: In the driver's clock, which is optimizer steps unless another was given; >= 0.
+        controller: What listens from then on.
+
+    Raises:
+        InvalidType: An argument is of the wrong kind.
+        InvalidValue: ``steps`` is out of range; or, when observing, the observation does not say at
+            which position it was made.
+
+    >>> from stepsize.controllers import After, Plateau, replay
+    >>> plateau = Plateau(watches="val_loss", factor=0.5, patience=0)
+    >>> replay(After(3, plateau), {"val_loss": [1, 1, 1, 1, 1]}).scale
+    [1.0, 1.0, 1.0, 1.0, 0.5]
+    """
+
+    steps: float
+    controller: Controller
+
+    def __post_init__(self) -> None:
+        check_number(self, "steps", "It is a position.", minimum=0)
+        self._check_controller()
+
+    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
+        position = observation.position
+        if position is None:
+            raise InvalidValue(
+                f"{self!r}: an observation must say its position, but has none. Whoever drives "
+                "the training gives it: Observation(metrics, position=step)."
+            )
+        if position < self.steps:
+            return state, ()
+        return self.controller.observe(state, observation)
+
+
+@dataclass(frozen=True, repr=False)
+class When(Wrapper):
+    """A controller that sees only the observations for which ``predicate`` holds.
+
+    Args:
+        predicate: Takes an ``Observation``. A pure function of it, or a replay will differ.
+        controller: What listens then.
+
+    Raises:
+        InvalidType: An argument is of the wrong kind.
+
+    >>> from stepsize.controllers import Plateau, When, replay
+    >>> plateau = Plateau(watches="loss", factor=0.5, patience=0)
+    >>> fitted = When(lambda seen: seen.metrics["loss"] < 2, plateau)
+    >>> replay(fitted, {"loss": [5, 5, 5, 1, 1]}).scale
+    [1.0, 1.0, 1.0, 1.0, 0.5]
+    """
+
+    predicate: Callable[[Observation], bool]
+    controller: Controller
+
+    def __post_init__(self) -> None:
+        if not callable(self.predicate):
+            raise InvalidType(
+                f"{self!r}: predicate must be a function of an Observation, but is "
+                f"{self.predicate!r}. Example: lambda seen: seen.metrics['loss'] < 2."
+            )
+        self._check_controller()
+
+    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
+        if not self.predicate(observation):
+            return state, ()
+        return self.controller.observe(state, observation)
+
+
+@dataclass(frozen=True, repr=False)
+class Within(Wrapper):
+    """A controller whose factors together stay within ``low`` and ``high``.
+
+    The product of all its ``Scale`` decisions is clipped, as ``.clip()`` does with a schedule; what
+    changes nothing is not decided. Other decisions pass as they are: the cut of a ``Rewind`` is not
+    for the controller to take back.
+
+    Args:
+        low: The least product, a multiple >= 0 and <= 1 of what the schedule says.
+        high: The largest product, >= 1.
+        controller: Whose decisions are bounded.
+
+    Raises:
+        InvalidType: An argument is of the wrong kind.
+        InvalidValue: A bound is out of range.
+
+    >>> from stepsize.controllers import NewBob, Within, replay
+    >>> replay(Within(0.2, 1, NewBob(watches="loss")), {"loss": [1, 1, 1, 1, 1]}).scale
+    [1.0, 0.5, 0.25, 0.2, 0.2]
+    """
+
+    low: float
+    high: float
+    controller: Controller
+
+    def __post_init__(self) -> None:
+        multiple = "It is a multiple of what the schedule says."
+        check_number(self, "low", multiple, minimum=0, maximum=1)
+        check_number(self, "high", multiple, minimum=1)
+        self._check_controller()
+
+    def init(self) -> Memory:
+        """The memory before the first observation."""
+        return {"wanted": 1.0, "inner": self.controller.init()}
+
+    def observe(
+        self, state: Memory, observation: Observation, /
+    ) -> tuple[Memory, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
+        inner, decisions = self.controller.observe(state["inner"], observation)
+        wanted, kept = state["wanted"], list[Decision]()
+        for decision in decisions:
+            if not isinstance(decision, Scale):
+                kept.append(decision)
+                continue
+            before, wanted = self._clipped(wanted), wanted * decision.factor
+            after = self._clipped(wanted)
+            if after != before and before > 0:
+                kept.append(replace(decision, factor=after / before))
+        return {"wanted": wanted, "inner": inner}, tuple(kept)
+
+    def _clipped(self, product: float) -> float:
+        return min(max(product, self.low), self.high)
