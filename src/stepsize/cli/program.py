@@ -21,10 +21,12 @@ __all__ = ["COMMANDS", "main", "program"]
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "Train what a file defines, at a rate that is found.",
     "find": "Suggest rates for what a file defines: a range test.",
+    "trials": "Train under several schedules over several seeds, with intervals.",
     "plot": "Draw schedules in the terminal or into a picture.",
     "compare": "Put schedules side by side: a table and their curves.",
     "describe": "Say in words what a schedule does.",
     "check": "Say what speaks against a schedule for a run.",
+    "diagnose": "Say what was wrong with runs that were logged, and what to change.",
     "runs": "List the runs that a file holds, and draw them.",
 }
 

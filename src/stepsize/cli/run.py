@@ -1,49 +1,45 @@
-"""``stepsize run FILE.py``: find a rate, plan, train, evaluate, and say what happened."""
+"""``stepsize run FILE.py``: find a rate, plan, train under guard, and say what happened."""
 
 import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
-import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
+from stepsize import __version__
 from stepsize.cli.options import horizon_options, picture_option
+from stepsize.cli.preparation import Level, Preparation, Wanted, prepare
 from stepsize.cli.spec import SPEC
 from stepsize.cli.training_file import load_training
-from stepsize.errors import InvalidValue
-from stepsize.find import RangeTest, range_test
-from stepsize.plan import default_plan
+from stepsize.controllers import Guard
+from stepsize.find import Recommendation
 from stepsize.plot import plot_run, save
-from stepsize.policy import Policy
+from stepsize.policy import Controller, Policy
 from stepsize.progress import LiveLine
 from stepsize.record import Recorder
+from stepsize.report import (
+    History,
+    RunAccount,
+    Status,
+    check_report_path,
+    run_report,
+    write_report,
+)
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Sink, Tick
+from stepsize.signals import Decision, Observation, Sink, Tick
 from stepsize.training import Outcome, Training, run
+from stepsize.training._drive import named_by_group
 
 __all__ = ["command"]
 
-_AVERAGED = 20
-
-
-@dataclass
-class _History:
-    """A sink that keeps what the summary and the picture need."""
-
-    positions: list[float] = field(default_factory=list[float])
-    rates: list[float] = field(default_factory=list[float])
-    losses: list[float] = field(default_factory=list[float])
-
-    def __call__(self, tick: Tick) -> None:
-        if tick.quantities:
-            self.positions.append(tick.position)
-            self.rates.append(max(tick.quantities.values()))
-            self.losses.append(tick.metrics.get("loss", math.nan))
+_EXIT_CODES: Final[Mapping[Status, int]] = {"stopped": 1, "interrupted": 130}
 
 
 class _Rate(click.ParamType[float | str]):
@@ -66,6 +62,10 @@ class _Rate(click.ParamType[float | str]):
         return rate
 
 
+def _report_path(ctx: click.Context, param: click.Parameter, path: str | None) -> Path | None:
+    return None if path is None else check_report_path(path)
+
+
 @click.command("run")
 @click.argument("target", metavar="FILE.py[:NAME]")
 @click.option(
@@ -83,185 +83,200 @@ class _Rate(click.ParamType[float | str]):
     help="The peak rate: 'auto' finds one (the default without --schedule), 'keep' takes the rate "
     "in the file (the default with it), or a number.",
 )
+@click.option(
+    "--level",
+    type=click.Choice(["fast", "default", "thorough"]),
+    help="How much the search may cost, with the run itself: 1.1, 1.3 or 2.1 runs.",
+)
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="What evaluate() measures that the search is to lower. Default: val_loss, or the only "
+    "loss there is.",
+)
+@click.option(
+    "--guard/--no-guard",
+    default=None,
+    help="Go back and lower the rate when the training goes wrong. Default: yes, but not with "
+    "--schedule.",
+)
+@click.option(
+    "--evaluate-every",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Steps between evaluations. Default: only at the end.",
+)
 @click.option("--name", help="What the recorded run is called. Default: the file's name.")
 @click.option(
     "--record", type=click.Path(dir_okay=False, path_type=Path), help="Record into this file."
 )
 @picture_option("--plot", help="Draw rate and loss into this picture (.png, .svg or .pdf).")
+@click.option(
+    "--report",
+    metavar="FILE.html",
+    callback=_report_path,
+    help="Write what was found, the plan and what happened into this page.",
+)
 def command(
     target: str,
     steps: int,
     schedule: Schedule | Absolute | None,
-    rate: float | str | None,
+    rate: Any,
+    level: Level | None,
+    metric: str | None,
+    guard: bool | None,
+    evaluate_every: int | None,
     name: str | None,
     record: Path | None,
     plot: Path | None,
+    report: Path | None,
 ) -> None:
     """Train what FILE.py defines, at a rate that is found, on a schedule that is planned.
 
     FILE.py defines a function training() that returns a TorchTraining (or any other training).
+    The search for the rate is the first part of the run: what it did counts.
 
     \b
     stepsize run examples/digits.py --steps 600
+    stepsize run examples/digits.py --steps 600 --record runs.db --report run.html
+    stepsize run examples/digits.py --steps 600 --rate 0.1
     stepsize run examples/digits.py --steps 600 --schedule "Step(200, 0.1)" --rate 0.01
+
+    The exit code is 0 when the run reached its end, 1 when the guard stopped it, and 130 after
+    Ctrl-C.
     """
+    wanted = Wanted(steps, schedule, rate, level, metric)
     console = Console(stderr=True, highlight=False)
-    if rate is None:
-        rate = "auto" if schedule is None else "keep"
-    if isinstance(schedule, Absolute) and rate != "keep":
-        raise InvalidValue(
-            f"--schedule {schedule!r} --rate {rate}: the values of an Absolute schedule are the "
-            "rates themselves, so there is no other rate to give or to find. Leave one out."
-        )
     training = load_training(target)
-    base, found = _choose_rate(training, rate, console)
-    planned = _choose_schedule(training, schedule, steps, console)
-    policy = Policy(planned if base is None else _at_rate(training, planned, base))
-    history = _History()
-    label = name or Path(target.rpartition(":")[0] or target).stem
     began = time.perf_counter()
+    prepared = prepare(training, wanted, console)
+    label = name or Path(target.rpartition(":")[0] or target).stem
+    guarded = schedule is None if guard is None else guard
+    settings = {"file": target, "steps": steps, **prepared.settings, "guard": guarded}
     with ExitStack() as stack:
-        line = stack.enter_context(LiveLine(steps, label, console))
+        line = stack.enter_context(LiveLine(steps, escape(label), console))
+        history = History()
         sinks: list[Sink] = [line, history]
         recorder = None
         if record is not None:
-            config = _config(target, steps, planned, base, found)
-            recorder = stack.enter_context(Recorder(record, name=label, config=config))
+            recorder = stack.enter_context(Recorder(record, name=label, config=settings))
             sinks.append(recorder)
-        outcome, status = _train(training, policy, steps, sinks, history)
+        outcome, status = _train(training, prepared, steps, guarded, sinks, history, evaluate_every)
         seconds = time.perf_counter() - began
         if recorder is not None:
             recorder.finish(status, {**outcome.metrics, "seconds": seconds})
+    searched = 0 if prepared.advice is None else prepared.advice.head_start.steps
+    account = RunAccount(label, status, outcome, history, seconds, searched)
     if plot is not None:
-        _draw(plot, label, history)
-    click.echo(_summary(label, outcome, status, history, seconds, record, plot))
-    if status == "interrupted":
-        raise SystemExit(130)
-
-
-# ------------------------------------------------------------------ before
-
-
-def _choose_rate(
-    training: Training, rate: float | str, console: Console
-) -> tuple[float | None, RangeTest | None]:
-    """The peak rate of the largest base (None keeps the bases), and how it was found."""
-    if rate == "keep":
-        return None, None
-    if rate != "auto":
-        return float(rate), None
-    with LiveLine(100, "range test", console) as line:
-        found = range_test(training, progress=lambda _, at, loss: line.advance(at, loss))
-    console.print(f"rate {found.reason}", soft_wrap=True)
-    return found.rate, found
-
-
-def _choose_schedule(
-    training: Training, schedule: Schedule | Absolute | None, steps: int, console: Console
-) -> Schedule | Absolute:
-    if schedule is not None:
-        return schedule
-    beta2 = next((group.beta2 for group in training.groups if group.beta2 is not None), None)
-    plan = default_plan(steps, beta2)
-    console.print(f"plan {plan.schedule!r}: {plan.reason}.", soft_wrap=True)
-    return plan.schedule
-
-
-def _at_rate(training: Training, schedule: Schedule | Absolute, rate: float) -> Schedule:
-    assert isinstance(schedule, Schedule), "Absolute with a rate was refused"
-    largest = max(group.base for group in training.groups)
-    if largest <= 0:
-        raise InvalidValue(
-            f"--rate {rate:g}: the groups' base rates are all 0, so no factor leads to this rate. "
-            "Give the optimizer in the file any lr above 0."
-        )
-    return schedule * (rate / largest)
-
-
-def _config(
-    target: str,
-    steps: int,
-    schedule: Schedule | Absolute,
-    rate: float | None,
-    found: RangeTest | None,
-) -> dict[str, Any]:
-    config: dict[str, Any] = {"file": target, "steps": steps, "schedule": repr(schedule)}
-    if rate is not None:
-        config["rate"] = rate
-    if found is not None:
-        config["found"] = {rule: each.rate for rule, each in found.suggestions.items()}
-    return config
+        _draw(plot, account)
+    if report is not None:
+        _report(report, account, prepared, settings)
+    click.echo(_told(account, record, plot, report))
+    if status != "finished":
+        raise SystemExit(_EXIT_CODES[status])
 
 
 # ------------------------------------------------------------------ during
 
 
 def _train(
-    training: Training, policy: Policy, steps: int, sinks: Sequence[Sink], history: _History
-) -> tuple[Outcome, str]:
+    training: Training,
+    prepared: Preparation,
+    steps: int,
+    guarded: bool,
+    sinks: Sequence[Sink],
+    history: History,
+    evaluate_every: int | None,
+) -> tuple[Outcome, Status]:
+    schedule, left, advice = prepared.schedule, steps, prepared.advice
+    guard: Controller = Guard()
+    if advice is not None:
+        schedule, left = advice.rest, advice.resume(training)
+        guard = _Experienced(guard, advice.head_start.losses.tolist())
+        _tell_head_start(training, advice, sinks)
+        sinks = [_Later(sinks, steps - left)]
+    policy = Policy(schedule, [guard] if guarded else [])
     try:
-        outcome = run(training, policy, steps, sinks)
+        outcome = run(training, policy, left, sinks, evaluate_every=evaluate_every)
     except KeyboardInterrupt:
-        # Ctrl-C ends the run, not the report: what there is gets evaluated and shown.
-        return Outcome(len(history.positions), metrics=training.evaluate()), "interrupted"
+        # Ctrl-C ends the run, not the account: what there is gets evaluated and shown.
+        reached = int(history.positions[-1]) + 1 if history.positions else 0
+        return Outcome(reached, metrics=training.evaluate()), "interrupted"
+    outcome = replace(outcome, steps=steps - left + outcome.steps)
     return outcome, "stopped" if outcome.stopped else "finished"
+
+
+def _tell_head_start(training: Training, advice: Recommendation, sinks: Sequence[Sink]) -> None:
+    """Tell the sinks of what the search did as if it were done now."""
+    names = [group.name for group in training.groups]
+    factors = advice.schedule.values(advice.head_start.steps).tolist()
+    for position, loss in enumerate(advice.head_start.losses.tolist()):
+        rates = [group.base * factors[position] for group in training.groups]
+        tick = Tick(position, named_by_group("lr", names, rates), {"loss": loss})
+        for sink in sinks:
+            sink(tick)
+
+
+class _Experienced:
+    """A controller that remembers the head start: what was learnt there is what may be lost."""
+
+    def __init__(self, controller: Controller, losses: Sequence[float]) -> None:
+        self.rewinds = getattr(controller, "rewinds", False)
+        self._controller = controller
+        self._losses = losses
+
+    def init(self) -> Any:
+        memory = self._controller.init()
+        for loss in self._losses:
+            # What it would have decided then is too late: the search has judged these steps.
+            memory, _ = self._controller.observe(memory, Observation({"loss": loss}))
+        return memory
+
+    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
+        return self._controller.observe(state, observation)
+
+
+class _Later:
+    """Tells sinks of the rest of a run, whose positions go on from those of its head start."""
+
+    def __init__(self, sinks: Sequence[Sink], done: int) -> None:
+        self._sinks = sinks
+        self._done = done
+
+    def __call__(self, tick: Tick, /) -> None:
+        decisions = tuple(self._placed(each) for each in tick.decisions)
+        later = replace(tick, position=tick.position + self._done, decisions=decisions)
+        for sink in self._sinks:
+            sink(later)
+
+    def _placed(self, decision: Decision) -> Decision:
+        """``run`` counted the steps that its reasons name from the rest's beginning."""
+        return replace(decision, reason=f"{decision.reason} (counted from step {self._done})")
 
 
 # ------------------------------------------------------------------ after
 
 
-def _summary(
-    label: str,
-    outcome: Outcome,
-    status: str,
-    history: _History,
-    seconds: float,
-    record: Path | None,
-    plot: Path | None,
-) -> str:
-    ended = {
-        "finished": f"finished {outcome.steps:,} steps",
-        "stopped": f"was stopped after {outcome.steps:,} steps: {outcome.stopped}",
-        "interrupted": f"was interrupted after {outcome.steps:,} steps",
-    }[status]
-    lines = [f"{label} {ended} in {seconds:.1f} s."]
-    if history.losses:
-        first, last = history.losses[0], _mean(history.losses[-_AVERAGED:])
-        peak = max(range(len(history.rates)), key=history.rates.__getitem__)
-        lines.append(
-            f"The training loss went from {first:.4g} to {last:.4g} (mean of the last "
-            f"{min(_AVERAGED, len(history.losses))}); the rate peaked at {history.rates[peak]:.3g} "
-            f"at step {peak:,} and ended at {history.rates[-1]:.3g}."
-        )
-        broken = next((i for i, each in enumerate(history.losses) if not math.isfinite(each)), None)
-        if broken is not None:
-            lines.append(
-                f"The loss was not finite from step {broken:,} on: the rate is too high, or the "
-                "data holds NaN. Try a tenth of the rate."
-            )
-    if outcome.skipped:
-        lines.append(f"{outcome.skipped:,} updates were skipped by the gradient scaler.")
-    if outcome.metrics:
-        lines.append(f"Evaluation: {_listed(outcome.metrics)}.")
+def _told(account: RunAccount, record: Path | None, plot: Path | None, report: Path | None) -> str:
+    lines = [*account.summary, *account.warnings]
     if record is not None:
         lines.append(f"Recorded in {record}: stepsize runs {record}")
     if plot is not None:
         lines.append(f"Picture: {plot}")
+    if report is not None:
+        lines.append(f"Report: {report}")
     return "\n".join(lines)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _draw(path: Path, account: RunAccount) -> None:
+    curves = account.history.curves
+    losses = {account.name: curves["loss"]} if "loss" in curves else {}
+    save(plot_run({account.name: account.history.rate_curve}, losses), path)
 
 
-def _listed(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-
-
-def _draw(path: Path, label: str, history: _History) -> None:
-    positions = np.array(history.positions)
-    picture = plot_run(
-        {label: (positions, np.array(history.rates))},
-        {label: (positions, np.array(history.losses))},
-    )
-    save(picture, path)
+def _report(
+    path: Path, account: RunAccount, prepared: Preparation, settings: Mapping[str, Any]
+) -> None:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    foot = f"Written by stepsize {__version__} on {now}."
+    write_report(run_report(account, prepared.sections, settings=settings, foot=foot), path)

@@ -9,3 +9,4 @@ from stepsize.plot._files import *
 from stepsize.plot._numbers import *
 from stepsize.plot._pictures import *
 from stepsize.plot._points import *
+from stepsize.plot._trials import *

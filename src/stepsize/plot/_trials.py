@@ -81,15 +81,22 @@ def plot_trials(
     figure = new_figure(4.4 + _ROW * len(names), named_below=len(names))
     several = len(names) > 1
     heights = (3.0, 0.9 + _ROW * len(names))
-    mosaic = [["losses", "losses"], ["values", "differences"]] if several else [["losses"], ["values"]]
+    mosaic = (
+        [["losses", "losses"], ["values", "differences"]] if several else [["losses"], ["values"]]
+    )
     panels = figure.subplot_mosaic(mosaic, height_ratios=heights)
     _draw_losses(panels["losses"], trials)
     _draw_rows(panels["values"], names, {name: each.interval for name, each in trials.items()})
     for row, each in enumerate(trials.values()):
         panels["values"].plot(
-            each.values, [row] * len(each.values), "o", color=PALETTE[row % len(PALETTE)],
-            markersize=4, alpha=0.45, markeredgewidth=0,
-        )  # fmt: skip
+            each.values,
+            [row + 0.25] * len(each.values),
+            "o",
+            color=PALETTE[row % len(PALETTE)],
+            markersize=4.5,
+            alpha=0.5,
+            markeredgewidth=0,
+        )
     percent = f"{confidence * 100:.4g} %"
     frame(panels["values"], f"{metric}, mean and {percent} interval", "")
     if several:
@@ -104,24 +111,41 @@ def plot_trials(
 
 
 def _draw_losses(axes: Drawing, trials: Mapping[str, TrialCurves]) -> None:
-    means: list[tuple[Array, Array]] = []
+    frame(axes, "optimizer step", "loss")
+    raw = [losses for each in trials.values() for losses in each.losses]
+    if not any(np.isfinite(losses).any() for losses in raw):
+        return
+    ceiling = _ceiling(raw)
+    drawn: list[Array] = []
     for index, each in enumerate(trials.values()):
-        averaged = [smoothed(losses) for losses in each.losses if len(losses)]
+        # Twice the ceiling is out of sight, and can be averaged and drawn.
+        averaged = [smoothed(np.minimum(losses, 2 * ceiling)) for losses in each.losses]
         for losses in averaged:
             axes.plot(*thinned(_steps(losses), losses), **line(index), linewidth=0.8, alpha=0.4)
         # A policy that was stopped early on some seeds has a mean as far as all of its runs go.
-        shared = min(map(len, averaged), default=0)
-        if shared:
-            mean = np.mean([losses[:shared] for losses in averaged], axis=0)
-            means.append((_steps(mean), mean))
-            axes.plot(*thinned(*means[-1]), **line(index), linewidth=1.8)
-    frame(axes, "optimizer step", "loss")
-    if means:
-        fit_positions(axes, [x for x, _ in means])
-        values = np.concatenate([y for _, y in means])
-        finite = values[np.isfinite(values)]
-        spread = len(finite) > 0 and finite.min() > 0 and finite.max() / finite.min() > _DECADES
-        fit_values(axes, means, log=bool(spread))
+        shared = min(map(len, averaged))
+        mean = np.mean([losses[:shared] for losses in averaged], axis=0)
+        axes.plot(*thinned(_steps(mean), mean), **line(index), linewidth=1.8)
+        drawn += [*averaged, mean]
+    fit_positions(axes, [_steps(losses) for losses in raw])
+    seen = np.concatenate([losses[np.isfinite(losses)] for losses in drawn])
+    _fit_losses(axes, seen[seen <= ceiling])
+
+
+def _ceiling(losses: Sequence[Array]) -> float:
+    """As far above the start as the lowest loss is below it, or as zero is.
+
+    What is higher has diverged, and would leave nothing of the others to see.
+    """
+    finite = [each[np.isfinite(each)] for each in losses if np.isfinite(each).any()]
+    start = max(float(each[0]) for each in finite)
+    lowest = min(float(each.min()) for each in finite)
+    return start + max(start - lowest, abs(start))
+
+
+def _fit_losses(axes: Drawing, losses: Array) -> None:
+    low, high = float(losses.min(initial=np.inf)), float(losses.max(initial=-np.inf))
+    fit_values(axes, [(losses, losses)], log=low > 0 and high / _DECADES > low)
 
 
 def _draw_rows(axes: Drawing, names: Sequence[str], intervals: Mapping[str, Ends]) -> None:

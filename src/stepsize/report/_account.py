@@ -1,0 +1,189 @@
+"""What a run did, kept while it goes on and told in sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from stepsize.plot import Curve, number_text
+from stepsize.signals import Decision, Tick
+from stepsize.training import Outcome
+
+__all__ = ["History", "RunAccount", "Status", "kept"]
+
+Status: TypeAlias = Literal["finished", "stopped", "interrupted"]
+
+_AVERAGED: Final = 20
+
+
+@dataclass
+class History:
+    """A sink that keeps a run's curves and decisions in memory.
+
+    Args:
+        positions: Of each executed step.
+        rates: The highest group's, at each.
+        peaks: By quantity and group as ticks name them, the highest value.
+        measured: By metric, positions and values.
+        decisions: Each with its position.
+    """
+
+    positions: list[float] = field(default_factory=list[float])
+    rates: list[float] = field(default_factory=list[float])
+    peaks: dict[str, float] = field(default_factory=dict[str, float])
+    measured: dict[str, tuple[list[float], list[float]]] = field(
+        default_factory=dict[str, tuple[list[float], list[float]]]
+    )
+    decisions: list[tuple[float, Decision]] = field(default_factory=list[tuple[float, Decision]])
+
+    def __call__(self, tick: Tick) -> None:
+        """Take one tick."""
+        if tick.quantities:
+            self.positions.append(tick.position)
+            self.rates.append(_highest_rate(tick.quantities))
+            for name, value in tick.quantities.items():
+                self.peaks[name] = max(value, self.peaks.get(name, -math.inf))
+        for name, value in tick.metrics.items():
+            positions, values = self.measured.setdefault(name, ([], []))
+            positions.append(tick.position)
+            values.append(value)
+        self.decisions.extend((tick.position, decision) for decision in tick.decisions)
+
+    @property
+    def rate_curve(self) -> Curve:
+        """The highest group's rate at each executed step."""
+        return np.array(self.positions), np.array(self.rates)
+
+    @property
+    def curves(self) -> Mapping[str, Curve]:
+        """By metric, its positions and values."""
+        return {name: (np.array(x), np.array(y)) for name, (x, y) in self.measured.items()}
+
+    @property
+    def loss_curve(self) -> Curve:
+        """The training loss, without steps that were taken back; empty if it was not measured."""
+        return kept(self.curves.get("loss", (np.array([]), np.array([]))))
+
+
+def kept(curve: Curve) -> Curve:
+    """A curve without what a rewind took back: without what earlier positions follow on.
+
+    >>> kept((np.array([0, 1, 2, 1, 2]), np.array([5.0, 6, 7, 8, 9])))
+    (array([0, 1, 2]), array([5., 8., 9.]))
+    """
+    positions, values = curve
+    if not len(positions):
+        return curve
+    earliest_after = np.minimum.accumulate(np.append(positions, np.inf)[:0:-1])[::-1]
+    stays = positions < earliest_after
+    return positions[stays], values[stays]
+
+
+def _highest_rate(quantities: Mapping[str, float]) -> float:
+    rates = [each for name, each in quantities.items() if name == "lr" or name.startswith("lr/")]
+    return max(rates, default=math.nan)
+
+
+@dataclass(frozen=True)
+class RunAccount:
+    """A run that is over.
+
+    Args:
+        name: What it is called.
+        status: How it ended.
+        outcome: What came out.
+        history: What it did on the way.
+        seconds: How long it took, the search for its rate included.
+        head_start: How many of its first steps the search took.
+    """
+
+    name: str
+    status: Status
+    outcome: Outcome
+    history: History
+    seconds: float
+    head_start: int = 0
+
+    @property
+    def final_loss(self) -> float | None:
+        """The training loss, mean of the last 20 steps; None if there is none."""
+        last = self.history.loss_curve[1][-_AVERAGED:].tolist()
+        return sum(loss / len(last) for loss in last) if last else None
+
+    @property
+    def rate_found(self) -> float | None:
+        """The rate with which it went on after its head start; None if there was none."""
+        if not self.head_start:
+            return None
+        steps = zip(self.history.positions, self.history.rates, strict=True)
+        return next((rate for position, rate in steps if position >= self.head_start), None)
+
+    @property
+    def summary(self) -> Sequence[str]:
+        """What happened, in sentences."""
+        steps = self.outcome.steps
+        ended = {
+            "finished": f"finished {steps:,} steps",
+            "stopped": f"was stopped after {steps:,} steps: {self.outcome.stopped},",
+            "interrupted": f"was interrupted after {steps:,} steps",
+        }[self.status]
+        sentences = [f"{self.name} {ended} in {self.seconds:.1f} s."]
+        if self.rate_found is not None:
+            sentences.append(
+                f"The first {self.head_start:,} were also the search for its rate, and found "
+                f"{self.rate_found:.3g}."
+            )
+        loss, rates = self.final_loss, self.history.rates
+        if loss is not None:
+            losses = self.history.loss_curve[1]
+            averaged = min(_AVERAGED, len(losses))
+            sentences.append(
+                f"The training loss went from {losses[0]:.4g} to {loss:.4g} "
+                f"(mean of the last {averaged})."
+            )
+        if rates:
+            peak = max(range(len(rates)), key=rates.__getitem__)
+            sentences.append(
+                f"The rate peaked at {rates[peak]:.3g} at step {self.history.positions[peak]:,.0f} "
+                f"and ended at {rates[-1]:.3g}."
+            )
+        if self.outcome.skipped:
+            sentences.append(
+                f"{self.outcome.skipped:,} updates were skipped by the gradient scaler."
+            )
+        taken = len(self.history.decisions)
+        if taken:
+            times = "once" if taken == 1 else f"{taken:,} times"
+            sentences.append(f"The controllers acted {times}.")
+        if self.outcome.metrics:
+            measured = ", ".join(
+                f"{name} {number_text(value)}" for name, value in self.outcome.metrics.items()
+            )
+            sentences.append(f"Evaluation: {measured}.")
+        return sentences
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is wrong with it, in sentences."""
+        positions, losses = self.history.loss_curve
+        broken = positions[~np.isfinite(losses)]
+        if not len(broken):
+            return self._not_learnt()
+        if not math.isfinite(losses[-1]):
+            return [
+                f"The loss was not finite from step {broken[0]:,.0f} on: the rate is too high, or "
+                "the data holds NaN. Try a tenth of the rate."
+            ]
+        times = "at one step" if len(broken) == 1 else f"at {len(broken):,} steps"
+        return [f"The loss was not finite {times}, first at step {broken[0]:,.0f}."]
+
+    def _not_learnt(self) -> Sequence[str]:
+        losses, final = self.history.loss_curve[1], self.final_loss
+        if final is None or len(losses) < 2 * _AVERAGED or final < losses[0]:
+            return []
+        return [
+            f"The training loss did not fall: it began at {losses[0]:.4g} and ended at "
+            f"{final:.4g}. For most models that is a rate far too high, or hardly any."
+        ]

@@ -1,0 +1,195 @@
+"""What the report says of the time before the run: how its rate and its plan were found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from stepsize.find import RangeTest, Recommendation
+from stepsize.find._climb import Climb
+from stepsize.find._course import StageRace
+from stepsize.plan import Estimate, Plan
+from stepsize.plot import Array, before_divergence, number_text, position_text
+from stepsize.report._chart import Chart, Line, Mark, averaged
+from stepsize.report._page import Section, Table
+from stepsize.schedules import Absolute, Schedule
+
+__all__ = [
+    "given_plan_section",
+    "plan_section",
+    "range_test_section",
+    "recommendation_sections",
+]
+
+
+def range_test_section(found: RangeTest) -> Section:
+    """How a range test found the rate: its reason, its curve and its suggestions."""
+    marks = [
+        Mark(each.rate, f"{name} {number_text(each.rate, 2)}", name == found.recommended)
+        for name, each in found.suggestions.items()
+    ]
+    curve = Chart(
+        f"Range test: {found.watched} at rising rates, and its moving average. {found.steps:,} "
+        f"steps, taken back afterwards; ended: {found.stopped}.",
+        "learning rate",
+        found.watched,
+        [Line(found.rates, found.losses, "faint"), Line(found.rates, found.smoothed)],
+        marks,
+        rates_across=True,
+        log_x=not found.linear,
+        top=_top(found.smoothed),
+    )
+    rows = [
+        [name, number_text(each.rate, 3), each.usually, "✓" if name == found.recommended else ""]
+        for name, each in found.suggestions.items()
+    ]
+    return Section(
+        "The rate",
+        [_sentence(found.reason), *found.doubts],
+        table=Table(["read off by", "rate", "usually", "taken"], rows),
+        charts=[curve],
+    )
+
+
+def recommendation_sections(advice: Recommendation) -> Sequence[Section]:
+    """How a recommendation came about: sweep, climb, races, what other rules say, and the plan."""
+    return [_recommended_rate(advice), _begun_plan(advice)]
+
+
+def _recommended_rate(advice: Recommendation) -> Section:
+    rate, seen = advice.rate, advice.opening
+    paragraphs = [
+        f"{number_text(rate.value, 3)}, and the best one may lie between "
+        f"{number_text(rate.low, 2)} and {number_text(rate.high, 2)}: {rate.reason}.",
+        f"The climb: {advice.climb.reason}.",
+        f"Trials were judged by {advice.judged_by}.",
+        f"Other rules: {advice.agreement}.",
+        *(f"Left out: {rule}, {why}." for rule, why in advice.left_out.items()),
+        _cost(advice),
+    ]
+    sweep = Chart(
+        f"The sweep: the loss at rising rates, and its moving average. {_sentence(seen.reason)}.",
+        "learning rate",
+        "loss",
+        [Line(seen.rates, seen.losses, "faint"), Line(seen.rates, averaged(seen.losses))],
+        [Mark(seen.rate, f"suggests {number_text(seen.rate, 2)}")],
+        rates_across=True,
+        log_x=True,
+        top=_top(seen.losses),
+    )
+    rows = [row for race in advice.races for row in _trials(race)]
+    races = [_race(race) for race in advice.races]
+    return Section(
+        "The rate",
+        paragraphs,
+        table=Table(["race at step", "rate of a trial", "ended at", ""], rows) if rows else None,
+        charts=[sweep, _climb(advice.climb), *races],
+    )
+
+
+def _climb(seen: Climb) -> Chart:
+    marks = [Mark(seen.rate, f"went on at {number_text(seen.rate, 2)}", stressed=True)]
+    if seen.edge is not None:
+        marks.append(Mark(seen.edge, f"surely rose at {number_text(seen.edge, 2)}"))
+    return Chart(
+        "The climb: the loss while the run began and its rate rose, and its moving average.",
+        "learning rate",
+        "loss",
+        [Line(seen.rates, seen.losses, "faint"), Line(seen.rates, averaged(seen.losses))],
+        marks,
+        rates_across=True,
+        log_x=True,
+        top=_top(seen.losses),
+    )
+
+
+def _cost(advice: Recommendation) -> str:
+    own = advice.head_start.steps
+    return (
+        f"The search took {advice.spent:,} steps and {advice.evaluations} evaluations. The run's "
+        f"first {own:,} steps are among them, so that run and search cost {advice.cost:.2f} times "
+        f"the {advice.steps:,} steps of the run."
+    )
+
+
+def _trials(race: StageRace) -> Sequence[Sequence[str]]:
+    lowest = min(each.loss for each in race.trials)
+    return [
+        [
+            position_text(race.at),
+            number_text(each.rate, 3),
+            number_text(each.loss),
+            each.ended or ("lowest" if each.loss == lowest else ""),
+        ]
+        for each in race.trials
+    ]
+
+
+def _race(race: StageRace) -> Chart:
+    rates = np.array([each.rate for each in race.trials])
+    losses = np.array([each.loss for each in race.trials])
+    length = max(len(each.losses) for each in race.trials)
+    return Chart(
+        f"The race at step {race.at:,}: what trials of {length:,} steps ended at, by their rate, "
+        "and the rate at which the run went on.",
+        "learning rate",
+        "ended at",
+        [Line(rates, losses), Line(rates, losses, "dots")],
+        [Mark(race.rate, f"taken: {number_text(race.rate, 3)}", stressed=True)],
+        rates_across=True,
+        log_x=True,
+    )
+
+
+def _begun_plan(advice: Recommendation) -> Section:
+    own = advice.head_start.steps
+    rate = f"{advice.rate.value:.3g}"
+    return Section(
+        "The plan",
+        [
+            f"Up to step {own:,} the run was driven as the search went; from there it cools down "
+            "from the rate that was found. The values multiply the base rates in the file.",
+            "The plan behind it, for the next run at this rate: --rate "
+            f"{rate} follows {advice.plan.schedule!r} from its first step.",
+        ],
+        code=repr(advice.schedule),
+        table=_parts(replace(advice.plan, peak=None)),  # "The rate" says it
+    )
+
+
+def plan_section(plan: Plan) -> Section:
+    """Why the plan is this one: each part with its interval, reason and source."""
+    return Section(
+        "The plan",
+        ["Its values multiply the peak rate."],
+        code=repr(plan.schedule),
+        table=_parts(plan),
+    )
+
+
+def _parts(plan: Plan) -> Table:
+    parts = {"peak rate": plan.peak, "warmup, steps": plan.warmup, "cooldown, steps": plan.cooldown}
+    rows = [_estimate(name, part) for name, part in parts.items() if part is not None]
+    return Table(["", "value", "from – to", "why", "source"], rows)
+
+
+def given_plan_section(schedule: Schedule | Absolute) -> Section:
+    """The plan of a user who had one."""
+    what = "its values are rates" if isinstance(schedule, Absolute) else "its values multiply rates"
+    return Section("The plan", [f"As given; {what}."], code=repr(schedule))
+
+
+def _estimate(name: str, part: Estimate) -> Sequence[str]:
+    interval = f"{number_text(part.low, 3)} – {number_text(part.high, 3)}"
+    doubt = interval if part.low < part.high else ""
+    return [name, number_text(part.value), doubt, part.reason, part.source]
+
+
+def _top(losses: Array) -> float | None:
+    """What a chart shows of losses that diverge at its end; everything if None."""
+    visible = before_divergence(losses)
+    return float(np.nanmax(visible)) if np.isfinite(visible).any() else None
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
