@@ -121,7 +121,7 @@ def _uninstallable(pairs: Sequence[tuple[Peer, Pair]]) -> Iterator[str]:
 _FEATURES_HEAD = """\
 # What other tools do, and the line that does it here
 
-Features 1–38 and 45–52 of the census of public tools, which are those that concern schedules. In
+Features 1–52 of the census of public tools, which are those that concern schedules and feedback. In
 the lines `schedule` and `other` are schedules, `optimizer` is a torch optimizer with the groups
 `body` and `head`, `rate` is what `attach` gave back. A test runs each line.
 
