@@ -9,14 +9,14 @@ import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch.optim import SGD, AdamW, Optimizer
 
 from benchmarks.auto.task import MakeOptimizer, Task, drive
 from stepsize import Constant, Cosine, Schedule, Step
 from stepsize.errors import TrainingError
-from stepsize.find import range_test
+from stepsize.find import range_test, recommend
 from stepsize.torch import TorchTraining
 
 __all__ = ["PROCEDURES", "Procedure", "Result"]
@@ -93,6 +93,17 @@ def _range_test_alone(training: TorchTraining, steps: int) -> None:
     _drive(training, Cosine(steps) * (found.rate / largest), steps)
 
 
+def _recommended(level: Literal["fast", "default", "thorough"]) -> Train:
+    """As ``stepsize run --level`` does: what the search has trained already is not lost."""
+
+    def train(training: TorchTraining, steps: int) -> None:
+        advice = recommend(training, steps, level)
+        left = advice.resume(training)
+        _drive(training, advice.rest, left)
+
+    return train
+
+
 def _schedule_free(training: TorchTraining, steps: int) -> None:
     optimizer: Any = training.optimizer
     optimizer.train()
@@ -121,6 +132,9 @@ def _packaged(name: str, train: Train, package: str, module: str, optimizer: str
 PROCEDURES = {
     procedure.name: procedure
     for procedure in (
+        Procedure("stepsize fast", _recommended("fast")),
+        Procedure("stepsize default", _recommended("default")),
+        Procedure("stepsize thorough", _recommended("thorough")),
         Procedure("AdamW 1e-3, cosine", _with(Cosine), lambda groups: AdamW(groups, lr=1e-3)),
         Procedure(
             "SGD 0.1, step decay",

@@ -49,6 +49,19 @@ def test_a_loss_that_is_not_finite_is_a_failed_run() -> None:
     assert result.failed == "the loss is not finite"
 
 
+@pytest.mark.parametrize(
+    ("level", "steps_and_evaluations"), [("fast", 1.25), ("default", 1.4), ("thorough", 2.1)]
+)
+def test_the_search_of_a_level_is_paid_for_and_its_head_start_is_not_paid_twice(
+    level: str, steps_and_evaluations: float
+) -> None:
+    untrained = TASK.start(101).judge()
+    result = PROCEDURES[f"stepsize {level}"].run(TASK, seed=101)
+    assert 1 < result.cost < steps_and_evaluations
+    assert result.loss is not None
+    assert result.loss < untrained
+
+
 @pytest.mark.parametrize("name", ["AdamW 1e-3, cosine", "SGD 0.1, step decay"])
 def test_default_guesses_cost_one_run_and_learn(name: str) -> None:
     untrained = TASK.start(101).judge()

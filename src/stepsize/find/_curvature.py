@@ -107,11 +107,15 @@ def largest_curvature(
         InvalidValue: A number is out of range.
         TrainingError: A product is not finite.
 
+    >>> import torch
     >>> from stepsize.find import largest_curvature
-    >>> from stepsize.testing.training import Bowl
-    >>> found = largest_curvature(Bowl(curvature=[3.0, 0.6]))      # loss = mean(curvature · x²) / 2
-    >>> round(found.eigenvalue, 2), round(found.rate, 2)
-    (1.5, 1.33)
+    >>> from stepsize.torch import TorchTraining
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> data = [torch.diag(torch.tensor([2.0, 1.0]))]
+    >>> training = TorchTraining(model, sgd, lambda model, x: model(x).square().mean() / 2, data)
+    >>> round(largest_curvature(training).rate, 2)                  # the curvatures are 2 and 0.5
+    1.0
 
     Source: LeCun, Simard & Pearlmutter 1993, "Automatic Learning Rate Maximization by On-Line
     Estimation of the Hessian's Eigenvectors"; Cohen et al. 2021 (arXiv 2103.00065) and 2022 (arXiv
@@ -135,9 +139,9 @@ def largest_curvature(
     rate = 2 / value if value > 0 else math.inf
     seen = "the preconditioned Hessian" if scales is not None else "the Hessian"
     reason = (
-        f"2 / {value:.4g}, the largest eigenvalue of {seen} on one batch: where plain descent turns "
-        "unstable now. Believe it as an upper bound for the first steps; training changes the "
-        "curvature until it fits the rate, and momentum β allows (1 + β) / (1 - β) times as much"
+        f"2 / {value:.4g}, the largest eigenvalue of {seen} on one batch: where plain descent is "
+        "no longer stable. Believe it as an upper bound for the first steps: training changes the "
+        "curvature until it fits the rate; heavy-ball momentum β allows 1 + β times as much"
     )
     if change > tolerance:
         reason += f"; not settled: it still changed by {change:.0%}"
@@ -208,9 +212,14 @@ def noise_scale(training: Training, *, gradients: int = 16) -> NoiseScale:
         InvalidType: The training offers no derivatives.
         InvalidValue: ``gradients`` is below 2.
 
+    >>> import torch
     >>> from stepsize.find import noise_scale
-    >>> from stepsize.testing.training import Bowl
-    >>> noise_scale(Bowl(noise=0.0)).batches
+    >>> from stepsize.torch import TorchTraining
+    >>> model = torch.nn.Linear(1, 1, bias=False)
+    >>> sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> same = [torch.ones(4, 1)]                                   # batches do not differ
+    >>> training = TorchTraining(model, sgd, lambda model, x: (model(x) - 3).square().mean(), same)
+    >>> noise_scale(training).batches
     0.0
 
     Source: McCandlish et al. 2018, "An Empirical Model of Large-Batch Training" (arXiv 1812.06162),
@@ -246,5 +255,3 @@ def differentiable(training: Training, call: str) -> Differentiable:
             "not. TorchTraining does; race and range_test need none."
         )
     return training
-
-

@@ -1,4 +1,4 @@
-"""Rates from the size of the gradient: three rules of thumb, two gradients each at most."""
+"""Rates of thumb from the sizes of the gradient and of the parameters at the start."""
 
 import math
 from collections.abc import Mapping
@@ -40,9 +40,15 @@ def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate
         InvalidValue: ``steps`` is below 1.
         TrainingError: The gradient, or the parameters, are 0 or not finite.
 
+    >>> import torch
     >>> from stepsize.find import gradient_heuristics
-    >>> from stepsize.testing.training import Bowl
-    >>> rates = gradient_heuristics(Bowl(curvature=[3.0]), steps=100)   # w = 1, gradient 3
+    >>> from stepsize.torch import TorchTraining
+    >>> model = torch.nn.Linear(1, 1, bias=False)
+    >>> _ = torch.nn.init.ones_(model.weight)                       # w = 1, and the gradient is 3
+    >>> sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> data = [torch.ones(4, 1)]
+    >>> training = TorchTraining(model, sgd, lambda model, x: 3 * model(x).mean(), data)
+    >>> rates = gradient_heuristics(training, steps=100)
     >>> round(rates["relative change"].value, 5), round(rates["distance"].value, 5)
     (0.00033, 0.00333)
 
@@ -55,11 +61,11 @@ def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate
     normalized = training.groups[0].beta2 is not None
     largest_base(training, call)
     with preserved(differentiable(training, call)) as offered:
-        locals_ = [offered.derivatives() for _ in range(_GRADIENTS)]
-    size = float(np.linalg.norm(locals_[0].parameters))
-    gradient = math.sqrt(math.fsum(float(each.gradient @ each.gradient) for each in locals_))
+        derivatives = [offered.derivatives() for _ in range(_GRADIENTS)]
+    size = float(np.linalg.norm(derivatives[0].parameters))
+    gradient = math.sqrt(math.fsum(float(each.gradient @ each.gradient) for each in derivatives))
     gradient /= math.sqrt(_GRADIENTS)
-    update = math.sqrt(len(locals_[0].parameters)) if normalized else gradient
+    update = math.sqrt(len(derivatives[0].parameters)) if normalized else gradient
     if not (0 < size < math.inf and 0 < gradient < math.inf):
         raise TrainingError(
             f"{call}: parameters and gradient must have a finite size above 0, but it is {size:g} "

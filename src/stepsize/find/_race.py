@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -148,8 +149,8 @@ def race(
     length = int(cost * steps) // count
     if length < _SHORTEST:
         raise InvalidValue(
-            f"{call}: {count} trials of {length} steps are {cost:.0%} of the run, but a trial needs "
-            f"at least {_SHORTEST} steps. Raise cost, or give fewer rates for a longer run."
+            f"{call}: {count} trials of {length} steps are {cost:.0%} of the run, but a trial "
+            f"needs at least {_SHORTEST} steps. Raise cost, or give fewer rates for a longer run."
         )
     followed = planned.until(steps).over(length) if trial is None else trial
     power = exponent
@@ -159,7 +160,7 @@ def race(
         lane = Lane(training, call, metric)
         centre = max(group.base for group in training.groups)
         asked = rates or [centre / _RATIO, centre, centre * _RATIO]
-        trials = widened(lane, asked, followed, length, count, call)
+        trials = widened(lane, asked, followed, length, count)
         if all(math.isinf(each.loss) for each in trials):
             raise TrainingError(
                 f"{call}: a rate must be found that does not diverge, but all of {_few(trials)} "
@@ -195,7 +196,7 @@ def _check(call: str, steps: object, rates: Sequence[float] | None, cost: float)
         )
     if rates is None:
         return
-    ascending = all(low < high for low, high in zip(rates, rates[1:], strict=False))
+    ascending = all(low < high for low, high in pairwise(rates))
     if len(rates) < _START or not ascending or not 0 < rates[0] <= rates[-1] < math.inf:
         raise InvalidValue(
             f"{call}: rates must be at least {_START} ascending finite numbers above 0, but are "
@@ -207,7 +208,7 @@ def _check(call: str, steps: object, rates: Sequence[float] | None, cost: float)
 
 
 def widened(
-    lane: Lane, rates: Sequence[float], schedule: Schedule, steps: int, most: int, call: str
+    lane: Lane, rates: Sequence[float], schedule: Schedule, steps: int, most: int
 ) -> list[Trial]:
     """Trials at ``rates``, and beyond them until a lower and a higher rate are worse than the best.
 
@@ -277,9 +278,9 @@ def _best(trials: Sequence[Trial], judged_by: str) -> Estimate:
         for column in zip(*(each.windows for each in usable), strict=True)
     ]
     scatter = float(np.std(per_window)) if len(per_window) > 1 else math.inf
-    spacing = max(high / low for low, high in zip(rates, rates[1:], strict=False))
+    spacing = max(high / low for low, high in pairwise(rates))
     # Windows agree too well where the trials are far apart: a quarter of the spacing is the least.
-    doubt = min(max(math.exp(2 * scatter), spacing**0.25), spacing) * 1.0
+    doubt = min(max(math.exp(2 * scatter), spacing**0.25), spacing)
     low, high = value / doubt, value * doubt
     why = f"parabola in log rate through the best three of {len(trials)} trials by {judged_by}"
     if not is_bracketed(trials):

@@ -1,7 +1,7 @@
 """Trials: a rate followed for a stretch from one snapshot, and the loss that it ends at."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ class Trial:
 
     Args:
         rate: The peak rate of the group with the largest base rate.
-        loss: What it is judged by; infinite if the trial diverged, NaN if it was given up.
+        loss: What it is judged by; infinite if the trial ended early.
         windows: Mean training losses of disjoint windows of its last 30 %, in order.
         losses: The training loss at each step, before the update; shape (steps,).
         ended: Why it ended early, else None.
@@ -51,10 +51,18 @@ class Lane:
         call: The call that error messages name.
         metric: What ``evaluate`` measures that is to be lowered; chosen as :func:`chosen_metric`
             says if not given.
+        progress: Called after each step with the steps so far.
     """
 
-    def __init__(self, training: Training, call: str, metric: str | None = None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        call: str,
+        metric: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         self._training = training
+        self._progress = progress
         self._call = call
         self._groups = len(training.groups)
         self._largest = largest_base(training, call)
@@ -86,7 +94,7 @@ class Lane:
         return f"{self.metric!r} as evaluate() gives it"
 
     def measure(self) -> float:
-        """The measure, of the model as it is now."""
+        """The measure, of the model as it is now; NaN where only training losses are known."""
         return self._evaluated()[self.metric] if self.metric else math.nan
 
     def move(self) -> None:
@@ -95,7 +103,15 @@ class Lane:
 
     def back(self) -> None:
         """To where trials start."""
-        self._training.restore(self._start)
+        self.go_to(self._start)
+
+    def snapshot(self) -> Any:
+        """The training as it is now."""
+        return self._training.snapshot()
+
+    def go_to(self, snapshot: Any) -> None:
+        """To where a snapshot was taken."""
+        self._training.restore(snapshot)
 
     def run(
         self,
@@ -113,7 +129,7 @@ class Lane:
         self.back()
         losses, ended = self.advance(rate, schedule.values(steps).tolist(), hopeless)
         curve = np.array(losses)
-        windows = _windows(curve) if ended is None else ()
+        windows = tail_windows(curve) if ended is None else ()
         if ended is not None:
             return Trial(rate, math.inf, windows, curve, ended)
         loss = math.fsum(windows) / len(windows)
@@ -141,7 +157,7 @@ class Lane:
             losses.append(loss)
             if not math.isfinite(loss):
                 return losses, f"the loss was {loss} after {len(losses)} steps"
-            smoothed = loss if len(losses) == 1 else _SMOOTHING * smoothed + 0.3 * loss
+            smoothed = loss if len(losses) == 1 else _SMOOTHING * smoothed + (1 - _SMOOTHING) * loss
             self._scale = max(self._scale, abs(losses[0]))
             if smoothed > losses[0] + _LOST * self._scale:
                 return losses, f"the loss rose from {losses[0]:.3g} to {smoothed:.3g}"
@@ -161,13 +177,16 @@ class Lane:
         except Exception as error:
             raise TrainingError(
                 f"{self._call}: every step of a trial must run, but at rate {rate:.3g} step() "
-                f"raised {type(error).__name__}: {error}. Correct the training, or give lower rates."
+                f"raised {type(error).__name__}: {error}. Correct the training, or lower the "
+                "rates."
             ) from error
         if "loss" not in observation.metrics:
             raise TrainingError(
                 f"{self._call}: step() must measure 'loss', but measured "
                 f"{sorted(observation.metrics)}. Put it into the observation's metrics."
             )
+        if self._progress is not None:
+            self._progress(self.steps)
         return float(observation.metrics["loss"]), observation.stepped
 
     def _evaluated(self) -> Mapping[str, float]:
@@ -233,6 +252,6 @@ def largest_base(training: Training, call: str) -> float:
     return largest
 
 
-def _windows(losses: NDArray[np.float64]) -> tuple[float, ...]:
+def tail_windows(losses: NDArray[np.float64]) -> tuple[float, ...]:
     tail = losses[-max(1, math.ceil(_TAIL * len(losses))) :]
     return tuple(float(each.mean()) for each in np.array_split(tail, min(_WINDOWS, len(tail))))

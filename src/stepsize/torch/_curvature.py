@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from stepsize.errors import InvalidValue
 
-__all__ = ["TorchDerivatives"]
+__all__: list[str] = []
 
 Vector = NDArray[np.float64]
 
@@ -22,8 +22,8 @@ class TorchDerivatives:
 
     Args:
         optimizer: Its groups' trainable parameters are the coordinates.
-        loss: Gives the batch's loss, with its graph.
-        generators: Sources of random numbers that the loss draws from, wound back for each call.
+        loss: Gives the batch's loss. Called once: every product walks the same graph, so that
+            dropout is the same in all of them.
     """
 
     def __init__(self, optimizer: Optimizer, loss: Callable[[], Tensor]) -> None:
@@ -43,14 +43,14 @@ class TorchDerivatives:
 
     @cached_property
     def _gradients(self) -> Sequence[Tensor]:
-        """With their graph, which every product walks again."""
+        """With their graph."""
         with torch.enable_grad():
             found = torch.autograd.grad(
                 self._loss(), self._tensors, create_graph=True, allow_unused=True
             )
         return [
             torch.zeros_like(each) if gradient is None else gradient
-            for each, gradient in zip(self._tensors, found, strict=True)
+            for each, gradient in zip(self._tensors, _unused(found), strict=True)
         ]
 
     @property
@@ -73,30 +73,29 @@ class TorchDerivatives:
 
     def hessian_vector(self, vector: Vector) -> Vector:
         """The Hessian times ``vector``; shape (n,)."""
-        parts = torch.from_numpy(np.ascontiguousarray(vector)).split(
-            [each.numel() for each in self._tensors]
-        )
+        ends = np.cumsum([each.numel() for each in self._tensors])
         along = [
-            part.to(device=each.device, dtype=each.dtype).view_as(each)
-            for part, each in zip(parts, self._tensors, strict=True)
+            torch.as_tensor(part, device=each.device, dtype=each.dtype).view_as(each)
+            for part, each in zip(np.split(vector, ends[:-1]), self._tensors, strict=True)
         ]
         products = torch.autograd.grad(
             [each for each in self._gradients if each.requires_grad],
             self._tensors,
-            [
-                part
-                for part, each in zip(along, self._gradients, strict=True)
-                if each.requires_grad
-            ],
+            [part for part, each in zip(along, self._gradients, strict=True) if each.requires_grad],
             retain_graph=True,
             allow_unused=True,
         )
         return _flat(
             [
                 torch.zeros_like(each) if product is None else product
-                for each, product in zip(self._tensors, products, strict=True)
+                for each, product in zip(self._tensors, _unused(products), strict=True)
             ]
         )
+
+
+def _unused(gradients: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """As they are: torch's types leave out the None of a tensor that the loss does not use."""
+    return gradients
 
 
 def _second_moment(state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor | None:

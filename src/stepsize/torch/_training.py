@@ -12,9 +12,12 @@ from stepsize.errors import InvalidType, InvalidValue, TrainingError
 from stepsize.signals import Observation
 from stepsize.torch._batches import Batches
 from stepsize.torch._claims import attached_quantities
+from stepsize.torch._curvature import TorchDerivatives
 from stepsize.torch._groups import read, write
+from stepsize.torch._packing import Snapshot, pack, unpack
+from stepsize.torch._parts import parts_of
 from stepsize.torch._snapshot import ModelSnapshot, OptimizerSnapshot, RandomSnapshot
-from stepsize.training import Factors, Group
+from stepsize.training import Factors, Group, Part
 
 __all__ = ["TorchTraining"]
 
@@ -85,6 +88,7 @@ class TorchTraining:
         self._dtype = _AMP[amp] if amp else None
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=amp == "float16")
         self._bases: dict[str, list[float]] = {}
+        self._last: Sequence[Any] = ()
         self._bases_of("lr")
         self._require_undriven()
 
@@ -113,6 +117,7 @@ class TorchTraining:
             for group, base, factor in zip(self.optimizer.param_groups, bases, each, strict=True):
                 write(group, quantity, base * factor)
         batches = [_moved(self._batches.next(), self._device) for _ in range(self._accumulate)]
+        self._last = batches
         metrics: dict[str, float] = {}
 
         def closure() -> float:
@@ -131,14 +136,7 @@ class TorchTraining:
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for batch in batches:
-            with self._autocast():
-                loss = self._loss(self.model, batch)
-            if not isinstance(loss, Tensor) or loss.numel() != 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TrainingError(
-                    "TorchTraining(..., loss=...): loss(model, batch) must return a tensor with "
-                    f"one number, but returned {type(loss).__name__} of shape "
-                    f"{tuple(getattr(loss, 'shape', ()))}. Average it over the batch."
-                )
+            loss = self._loss_of(batch)
             scaled: Any = self._scaler.scale(loss / len(batches))
             scaled.backward()
             total += loss.item() / len(batches)
@@ -148,6 +146,17 @@ class TorchTraining:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._clip)
             metrics["grad_norm"] = norm.item()
         return metrics
+
+    def _loss_of(self, batch: Any) -> Tensor:
+        with self._autocast():
+            loss = self._loss(self.model, batch)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TrainingError(
+                "TorchTraining(..., loss=...): loss(model, batch) must return a tensor with "
+                f"one number, but returned {type(loss).__name__} of shape "
+                f"{tuple(getattr(loss, 'shape', ()))}. Average it over the batch."
+            )
+        return loss
 
     def _update(self) -> bool:
         scale = self._scaler.get_scale()
@@ -160,6 +169,13 @@ class TorchTraining:
         if self._dtype is None:
             return nullcontext()
         return torch.autocast(self._device.type, self._dtype)
+
+    # ---------------------------------------------------------------- derivatives
+
+    def derivatives(self) -> TorchDerivatives:
+        """The loss's derivatives on the next batch, around the parameters as they are now."""
+        batch = _moved(self._batches.next(), self._device)
+        return TorchDerivatives(self.optimizer, lambda: self._loss_of(batch))
 
     # ---------------------------------------------------------------- evaluation
 
@@ -188,7 +204,7 @@ class TorchTraining:
 
     def snapshot(self) -> Any:
         """Parameters, buffers, gradients, modes, optimizer, scaler, random states, position."""
-        return (
+        return Snapshot(
             ModelSnapshot.take(self.model),
             OptimizerSnapshot.take(self.optimizer),
             self._scaler.state_dict(),
@@ -206,6 +222,24 @@ class TorchTraining:
         # Winding the data forward draws random numbers: their state comes last.
         self._batches.restore(position)
         random.restore()
+
+    def pack(self, snapshot: Any) -> bytes:
+        """A snapshot as bytes: tensors and plain data."""
+        return pack(snapshot)
+
+    def unpack(self, packed: bytes) -> Any:
+        """The snapshot again, also in another process that built its training alike."""
+        return unpack(packed, self.model, self.optimizer, self._batches.generators)
+
+    # ---------------------------------------------------------------- what went wrong
+
+    def skip(self, steps: int) -> None:
+        """Let the data of the next steps pass."""
+        self._batches.skip(steps * self._accumulate)
+
+    def examine(self) -> Sequence[Part]:
+        """The numbers of the last step's batches, and of the gradient that they gave."""
+        return parts_of(self._last, self.model)
 
     # ----------------------------------------------------------------
 

@@ -1,0 +1,301 @@
+"""``recommend``: one rate and one plan for a run, found on the first part of the run itself."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepsize.errors import InvalidValue, StepsizeError, TrainingError
+from stepsize.find._climb import Climb
+from stepsize.find._course import LEVELS, Course, StageRace
+from stepsize.find._curvature import Differentiable, largest_curvature
+from stepsize.find._gradients import gradient_heuristics
+from stepsize.find._opening import Opening
+from stepsize.find._race import require_movement, table
+from stepsize.find._trial import Lane, largest_base
+from stepsize.plan import Estimate, Plan, default_plan
+from stepsize.schedules import Linear, Schedule
+from stepsize.training import Training, preserved
+
+__all__ = ["HeadStart", "Recommendation", "recommend"]
+
+_DOUBT = 3.0
+_EXPERIENCE = (
+    "On 33 runs of the 11 small tasks that its constants were chosen on, such a rate was within a "
+    "factor of 3 of the best one in"
+)
+_SOURCE = "stepsize.find.recommend"
+_FEW = 4
+# Gradients, and products of about two each: only where they are half a percent of the run.
+_DEAR = 200
+_HEURISTIC_GRADIENTS = 4
+_PRODUCTS = 10
+_AGREE = 3.0
+
+
+@dataclass(frozen=True)
+class HeadStart:
+    """What of the run has been done already.
+
+    Args:
+        steps: Optimizer steps that need not be taken again.
+        losses: The training loss before each of them; shape (steps,).
+        snapshot: The training after them.
+    """
+
+    steps: int
+    losses: NDArray[np.float64]
+    snapshot: Any
+
+
+@dataclass(frozen=True, repr=False)
+class Recommendation:
+    """A rate, a plan, and why.
+
+    Args:
+        rate: The peak rate, of the group with the largest base rate.
+        plan: The plan of a whole run at that rate, as ``plan.plan_run`` gives them.
+        schedule: The run that was begun, in multiples of the base rates, from its first step: up to
+            ``head_start.steps`` as it was driven, then down to zero.
+        head_start: The first part, done already.
+        opening: The sweep.
+        climb: How the run's own rate was raised after it.
+        races: The race where the cooldown begins; none at level "fast".
+        hints: Rates that cheaper rules suggest, by rule.
+        left_out: Rules that did not run, and why.
+        judged_by: What trials were judged by.
+        level: As asked.
+        steps: Length of the run.
+        spent: Steps that were taken in all, the head start included.
+        evaluations: Evaluations that were made.
+    """
+
+    rate: Estimate
+    plan: Plan
+    schedule: Schedule
+    head_start: HeadStart
+    opening: Opening
+    climb: Climb
+    races: tuple[StageRace, ...]
+    hints: Mapping[str, Estimate]
+    left_out: Mapping[str, str]
+    judged_by: str
+    level: str
+    steps: int
+    spent: int
+    evaluations: int
+
+    @property
+    def rest(self) -> Schedule:
+        """What is left of ``schedule`` after the head start, in multiples of the base rates."""
+        return self.schedule.skip(self.head_start.steps)
+
+    @property
+    def cost(self) -> float:
+        """All steps of a run that goes on from the head start, in full runs; no evaluations."""
+        return (self.spent + self.steps - self.head_start.steps) / self.steps
+
+    def resume(self, training: Training) -> int:
+        """Put the head start into ``training``; returns how many steps are left.
+
+        ``run(training, advice.rest, advice.resume(training))`` then ends, bit for bit, where
+        ``run(training, advice.schedule, advice.steps)`` ends from the beginning.
+        """
+        training.restore(self.head_start.snapshot)
+        return self.steps - self.head_start.steps
+
+    @property
+    def agreement(self) -> str:
+        """Where the rules agree with the recommendation, and where they do not."""
+        if not self.hints:
+            return "no other rule was measured"
+        rate = self.rate.value
+        parts = [
+            f"{name} says {hint.value:.3g}, "
+            + (
+                "which agrees"
+                if max(hint.value / rate, rate / hint.value) <= _AGREE
+                else f"{max(hint.value / rate, rate / hint.value):.1f} times "
+                + ("higher" if hint.value > rate else "lower")
+            )
+            for name, hint in self.hints.items()
+        ]
+        return "; ".join(parts)
+
+    def __repr__(self) -> str:
+        lines = [str(self.rate), repr(self.schedule), f"opening: {self.opening.reason}"]
+        lines.append(f"climb: {self.climb.reason}")
+        for each in self.races:
+            lines.append(f"race at step {each.at}, which led to {each.rate:.3g}")
+            lines += table(each.trials)
+        lines.append(f"others: {self.agreement}")
+        lines += [f"left out: {name}, {why}" for name, why in self.left_out.items()]
+        lines.append(
+            f"cost: {self.cost:.2f} full runs at level {self.level!r}, of which the first "
+            f"{self.head_start.steps} steps are done, and {self.evaluations} evaluations"
+        )
+        return "\n".join(lines)
+
+
+def recommend(
+    training: Training,
+    steps: int,
+    level: Literal["fast", "default", "thorough"] = "default",
+    *,
+    metric: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Recommendation:
+    """Find a rate and a plan for a run of ``steps``, on the first part of that run.
+
+    An opening sweep says where to begin. The run then begins and raises its rate, by a factor of
+    2.2 every 3 % of the run, until the moving average of the loss surely rises; it goes back to
+    where it passed a rate 4.6 times lower, and on at that rate. Where the plan's cooldown begins,
+    at 30 % of the run, a race decides: its trials are cooldowns too, from the same weights over the
+    same batches. A short cooldown is won by too low a rate, so the winner is multiplied by the
+    ratio of the lengths to the power 0.25, and stays halfway below a trial that diverged; in log
+    rate it counts for three quarters and the climb for one. Level "fast" does without the race. The
+    first part of the run is not lost: see ``head_start``. While it climbs, up to seven snapshots of
+    the training are held.
+
+    The training is afterwards exactly as it was, also after an error.
+
+    Args:
+        training: What is trained, before its first step.
+        steps: Length of the run, in optimizer steps, >= 200; >= 400 at level "fast".
+        level: How much may be spent, the run itself included: "fast" about 1.1 full runs, "default"
+            at most 1.3, "thorough" at most 2.1. Evaluations, fewer than ten, come on top, and so
+            does what is lost where the run diverges or the climb began too high.
+        metric: What ``evaluate`` measures that is to be lowered: "val_loss", "loss", or the only
+            name that ends in "loss" if not given. The training loss where there is none.
+        progress: Called after each step with (steps so far, most steps that may be taken).
+
+    Returns:
+        The rate, the plan, the reasons, and the first part of the run.
+
+    Raises:
+        InvalidValue: ``steps`` or ``level`` is out of range.
+        TrainingError: Nothing can be recommended: no loss moved, nothing improved, every rate
+            diverges, the batches end, or a step or an evaluation fails.
+
+    >>> from stepsize.find import recommend
+    >>> from stepsize.testing.training import Bowl
+    >>> from stepsize.training import run
+    >>> training = Bowl(curvature=[1.0, 0.03], noise=0.1)          # stable below rate 2
+    >>> advice = recommend(training, steps=1_000)
+    >>> 0.05 < advice.rate.value < 2, advice.cost <= 1.3
+    (True, True)
+    >>> left = advice.resume(training)                              # 300 steps are done
+    >>> left, run(training, advice.rest, left).metrics["val_loss"] < 0.01
+    (700, True)
+
+    Source: Smith 2017 (arXiv 1506.01186) for the sweep; Hägele et al. 2024 (arXiv 2405.18392) for
+    cooldowns from one trunk.
+    """
+    call = f"recommend(..., steps={steps!r}, level={level!r})"
+    if level not in LEVELS:
+        raise InvalidValue(
+            f"{call}: level must be one of {', '.join(map(repr, LEVELS))}, but is {level!r}."
+        )
+    chosen = LEVELS[level]
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < chosen.fewest:
+        raise InvalidValue(
+            f"{call}: steps must be a whole number of at least {chosen.fewest} at this level, so "
+            f"that trials have some, but is {steps!r}. Use range_test for a shorter run."
+        )
+    base = largest_base(training, call)
+    shape = default_plan(steps, training.groups[0].beta2)
+    with preserved(training):
+        hints, left_out = _hints(training, steps)
+        lane = Lane(training, call, metric, _told(progress, math.ceil(chosen.cost * steps)))
+        course = Course(lane, shape, base, chosen, call)
+        seen, climbed, found = course.sail()
+        _require_gain(course, seen, lane, call)
+        head_start = HeadStart(course.position, np.array(course.losses), training.snapshot())
+    rate = Estimate(found, found / _DOUBT, found * _DOUBT, _reason(course, climbed, steps), _SOURCE)
+    schedule = course.begun >> Linear(steps - course.position) * (found / base)
+    return Recommendation(
+        rate,
+        replace(shape, peak=rate),
+        schedule,
+        head_start,
+        seen,
+        climbed,
+        tuple(course.races),
+        {"opening sweep": _hint(seen), **hints},
+        left_out,
+        lane.judged_by,
+        level,
+        steps,
+        lane.steps,
+        lane.evaluations,
+    )
+
+
+def _told(progress: Callable[[int, int], None] | None, most: int) -> Callable[[int], None] | None:
+    return None if progress is None else lambda done: progress(done, most)
+
+
+def _reason(course: Course, climbed: Climb, steps: int) -> str:
+    if not course.races:
+        return f"{climbed.reason}. {_EXPERIENCE} 21"
+    race = course.races[-1]
+    best = min(race.trials, key=lambda each: each.loss)
+    return (
+        f"from {len(race.trials)} cooldowns of {len(best.losses)} steps from step {race.at} of "
+        f"{steps}, of which {best.rate:.3g} ended lowest; a short cooldown prefers too low a rate. "
+        f"{_EXPERIENCE} 26"
+    )
+
+
+def _hint(seen: Opening) -> Estimate:
+    return Estimate(seen.rate, seen.rate / 10, seen.rate * 10, seen.reason, "Smith 2017")
+
+
+def _hints(training: Training, steps: int) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """What gradients and curvature say, where the training offers them and they are cheap."""
+    rules = ("gradient norms", "curvature")
+    if not isinstance(training, Differentiable):
+        return {}, dict.fromkeys(rules, "the training offers no derivatives()")
+    hints: dict[str, Estimate] = {}
+    left_out: dict[str, str] = {}
+    try:
+        if steps >= _DEAR * _HEURISTIC_GRADIENTS:
+            hints.update(gradient_heuristics(training, steps))
+        else:
+            left_out["gradient norms"] = f"over 0.5 % of a run of {steps} steps"
+        if steps >= 2 * _DEAR * _PRODUCTS:
+            found = largest_curvature(training, iterations=_PRODUCTS)
+            if math.isfinite(found.rate):
+                hints["curvature"] = Estimate(
+                    found.rate, found.rate / 10, found.rate * 10, found.reason, "Cohen et al. 2021"
+                )
+        else:
+            left_out["curvature"] = f"over 0.5 % of a run of {steps} steps"
+    except (StepsizeError, RuntimeError, NotImplementedError) as error:
+        # A model whose derivatives have none of their own can be raced all the same.
+        left_out["derivatives"] = f"{type(error).__name__}: {error}"
+    return hints, left_out
+
+
+def _require_gain(course: Course, seen: Opening, lane: Lane, call: str) -> None:
+    before = lane.first if lane.metric else float(np.median(seen.losses[:_FEW]))
+    if course.races:
+        trials = course.races[-1].trials
+        best, where = min(each.loss for each in trials), f"the best of {len(trials)} trials"
+        if math.isfinite(best):
+            require_movement(trials, lane, call)
+        helped = best < before
+    else:
+        # At the rate of the climb, not cooled down, a model may measure worse than it is.
+        best, where = lane.measure(), f"{course.position} steps"
+        helped = best < before or min(course.losses[_FEW:]) < min(course.losses[:_FEW])
+    if helped:
+        return
+    raise TrainingError(
+        f"{call}: a rate can only be recommended where some rate helps, but {lane.judged_by} was "
+        f"{before:.5g} before the first step and {best:.5g} after {where}. Check the data, the "
+        "labels and the loss; or ask for a longer run."
+    )
