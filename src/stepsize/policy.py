@@ -148,7 +148,7 @@ class Rewound:
         climb = Linear(self.warmup, start=level / (self.warmup + 1), end=level)
         if self.cuts:
             return Hold(self.at) >> climb
-        back = Linear(_GIVEN_BACK * self.warmup, start=level, end=1)
+        back = Linear(_GIVEN_BACK * max(1, self.warmup), start=level, end=1)
         return Hold(self.at) >> climb >> Hold(max(0, self.seen - self.at), level) >> back
 
     def is_repeated(self, seen: float) -> bool:
@@ -335,8 +335,8 @@ class Policy:
         """The state after a rewind: the memories of ``earlier``, and all that was done since.
 
         A first cut is given back: once the run is past the trouble, the values climb to what they
-        were. Where trouble returns, the cut lasts, and each further one cuts again and doubles the
-        warmup.
+        were. Where trouble returns, the cut lasts, and each further one cuts twice as deep as the
+        first, by the square of its factor, and doubles the warmup.
 
         Args:
             state: The state now.
@@ -353,7 +353,8 @@ class Policy:
         if answer == "cut":
             warmup = decision.warmup * min(2**cuts, _LONGEST_WARMUP)
             given_back = [each.factor for each in state.rewinds if each.answer == "cut"][-1:]
-            factor = decision.factor * (prod(given_back) if cuts == 1 else 1)
+            factor = decision.factor**2 if cuts else decision.factor
+            factor *= prod(given_back) if cuts == 1 else 1
             rewound = replace(rewound, factor=factor, warmup=warmup)
         gone_back = self.go_back(state, earlier)
         return replace(

@@ -41,8 +41,8 @@ class RecordedDecision:
 
     Attributes:
         position: Where it was taken, in the driver's clock.
-        kind: ``"scale"`` or ``"stop"``.
-        factor: What a scale multiplied by; None for a stop.
+        kind: ``"scale"``, ``"rewind"`` or ``"stop"``.
+        factor: What a scale or a rewind multiplied by; None for a stop.
         reason: Why, in words.
     """
 
@@ -144,7 +144,7 @@ class Run:
                 RecordedDecision(
                     position=_real(position),
                     kind=kind,
-                    factor=_real(factor) if kind == "scale" else None,
+                    factor=None if kind == "stop" else _real(factor),
                     reason=reason,
                 )
                 for position, kind, factor, reason in rows

@@ -24,7 +24,7 @@ import numpy as np
 
 from stepsize.errors import InvalidType, RunFileError, StepsizeWarning
 from stepsize.record._format import encode_text, explained, reopen_for_writing
-from stepsize.signals import Decision, Scale, Stop, Tick
+from stepsize.signals import Decision, Rewind, Scale, Stop, Tick
 
 __all__ = ["Ending", "Writer"]
 
@@ -185,6 +185,8 @@ class Writer:
             match decision:
                 case Scale():
                     kind, factor = "scale", float(decision.factor)
+                case Rewind():
+                    kind, factor = "rewind", float(decision.factor)
                 case Stop():
                     kind, factor = "stop", None
             row = (float(position), kind, factor, encode_text(decision.reason))

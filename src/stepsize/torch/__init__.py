@@ -12,5 +12,6 @@ from stepsize.torch._attachment import *
 from stepsize.torch._claims import attached_quantities as attached_quantities
 from stepsize.torch._import import *
 from stepsize.torch._layers import *
+from stepsize.torch._ranks import *
 from stepsize.torch._scheduler import *
 from stepsize.torch._training import *

@@ -1,7 +1,7 @@
 """``attach``: quantities of an optimizer's groups follow schedules, step by step."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 from weakref import ref
@@ -15,7 +15,9 @@ from stepsize.torch._advice import advise, checked_steps
 from stepsize.torch._attachment import Attachment
 from stepsize.torch._engine import Clock, Engine, OptimizerLike
 from stepsize.torch._groups import Key, Selector, label, select_numbered
+from stepsize.torch._rescue import Rescue
 from stepsize.torch._roster import Rule
+from stepsize.training import Ring
 
 __all__ = ["attach"]
 
@@ -39,6 +41,9 @@ def attach(
     position: float = 0,
     steps: int | None = None,
     sinks: Iterable[Sink] = (),
+    snapshot: Callable[[], Any] | None = None,
+    restore: Callable[[Any], object] | None = None,
+    ring: Ring | None = None,
     **quantities: Value,
 ) -> Attachment:
     """Let an optimizer's rate, and any other quantity of its groups, follow a schedule.
@@ -65,6 +70,11 @@ def attach(
         steps: Length of the run, in units of the clock: the schedule is checked against it. None if
             unknown.
         sinks: Each gets a ``Tick`` after each executed step and each observation.
+        snapshot: Gives a copy of model and optimizer, for a controller that decides ``Rewind``.
+            Called within ``rate.observe``, if nothing is wrong there.
+        restore: Puts such a copy back. Positions stay where they are, so the schedule ends where
+            the loop does.
+        ring: How often snapshots are taken and how many are kept; ``Ring()`` if not given.
         **quantities: The same for other quantities: ``weight_decay=...``, ``momentum=...``.
 
     Returns:
@@ -73,8 +83,8 @@ def attach(
     Raises:
         AttachmentError: A quantity does not exist, or is driven already.
         InvalidType: A value is no schedule, or the optimizer has no ``param_groups``.
-        InvalidValue: No quantity is named, a group does not exist, or a position is negative or
-            given beside a clock.
+        InvalidValue: No quantity is named, a group does not exist, a position is negative or given
+            beside a clock, or only one of ``snapshot`` and ``restore`` is given.
 
     Warns:
         ScheduleWarning: A schedule of ``lr`` is hardly what was meant: see docs/en/lint.md.
@@ -121,6 +131,7 @@ def attach(
             "Example: attach(optimizer, Cosine(1000))."
         )
     sinks = tuple(sinks)
+    rescue = Rescue(snapshot, restore, ring)
     plans = {key: _plans(f"attach(..., {label(key)}=...)", value) for key, value in named.items()}
     rules = {key: _rules(label(key), plan, optimizers) for key, plan in plans.items()}
     engines = [
@@ -148,7 +159,7 @@ def attach(
             StepsizeWarning,
             stacklevel=2,
         )
-    return Attachment(engines, "lr" if "lr" in named else next(iter(named)))
+    return Attachment(engines, "lr" if "lr" in named else next(iter(named)), rescue)
 
 
 # ------------------------------------------------------------------ what was given

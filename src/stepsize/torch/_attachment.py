@@ -9,10 +9,11 @@ from stepsize.errors import AttachmentError, CopyRefused, InvalidType, InvalidVa
 from stepsize.policy import How, PolicyState
 from stepsize.schedules import Schedule
 from stepsize.schedules._fields import Range, checked_number
-from stepsize.signals import Decision, Observation, Stop, Tick
+from stepsize.signals import Decision, Observation, Rewind, Stop, Tick
 from stepsize.torch import _state
 from stepsize.torch._engine import Engine
 from stepsize.torch._groups import Key, Selector, describe_group, label, select_numbered
+from stepsize.torch._rescue import Decided, Rescue
 from stepsize.torch._track import Track
 
 __all__ = ["Attachment", "Quantity"]
@@ -162,6 +163,10 @@ class Attachment(Quantity):
     group.
     """
 
+    def __init__(self, engines: Sequence[Engine], key: Key, rescue: Rescue) -> None:
+        super().__init__(engines, key)
+        self._rescue = rescue
+
     def of(self, quantity: Key) -> Quantity:
         """Another driven quantity.
 
@@ -212,26 +217,44 @@ class Attachment(Quantity):
         for engine in self._engines:
             engine.after_step(engine.optimizer)
 
-    def observe(self, **metrics: float | Tensor | None) -> None:
+    def observe(self, **metrics: float | Tensor | None) -> Sequence[Decision]:
         """Tell the controllers what was measured; what they decide holds from the next step on.
+
+        A ``Rewind`` puts an earlier snapshot back, if ``attach`` was given ``snapshot=`` and
+        ``restore=``: then go on with the next batch, and use nothing that was computed before.
+        Otherwise it only cuts the rate.
 
         Args:
             **metrics: Numbers by name: ``val_loss=0.31``. None is no observation.
 
+        Returns:
+            What was decided and done.
+
         Raises:
             InvalidType: A metric is no number.
             TrainingStopped: A controller ends the training.
+
+        Warns:
+            StepsizeWarning: Once: there is nothing to go back to.
         """
         seen = {name: _metric(name, value) for name, value in metrics.items() if value is not None}
         if not seen:
-            return
+            return ()
         observation = Observation(seen)
-        decisions: tuple[Decision, ...] = ()
-        for number, engine in enumerate(self._engines):
-            decided = engine.observe(observation)
-            # The controllers of each optimizer see the same, and so decide the same.
-            if number == 0:
-                decisions = decided
+        decided = [
+            Decided(number, track, decision)
+            for number, engine in enumerate(self._engines)
+            for track, decision in engine.observe(observation)
+        ]
+        done: list[Decision] = [
+            each.decision for each in decided if not isinstance(each.decision, Rewind)
+        ]
+        if len(done) < len(decided):
+            done.extend(self._rescue.go_back(self._engines, decided))
+        else:
+            self._rescue.keep(self._engines)
+        # Policies that are alike, of several quantities or optimizers, decide alike.
+        decisions = tuple(dict.fromkeys(done))
         first = self._engines[0]
         used = first.position if first.last_position is None else first.last_position
         tick = Tick(used, metrics=seen, decisions=decisions)
@@ -243,6 +266,7 @@ class Attachment(Quantity):
                 f"rate.observe(...): a controller ends the training at position "
                 f"{first.position:g}: {'; '.join(stops)}. Leave the loop."
             )
+        return decisions
 
     def start_clock(self, group: Selector) -> None:
         """Let groups count positions of their own from now on: their schedule starts anew.
@@ -329,7 +353,7 @@ def _flat(lists: Iterable[Sequence[float]]) -> list[float]:
 
 def _metric(name: str, value: Any) -> float:
     try:
-        return float(value)
+        return float(value.detach() if isinstance(value, Tensor) else value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidType(
             f"rate.observe({name}={value!r}): a metric is one number. Average it first."

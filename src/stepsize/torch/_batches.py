@@ -57,6 +57,11 @@ class Batches:
         self._position = Position(at.epoch, at.used + 1, at.drawn_from)
         return batch
 
+    def skip(self, count: int) -> None:
+        """Let ``count`` batches pass."""
+        for _ in range(count):
+            self.next()
+
     def snapshot(self) -> Position:
         """Where the stream is."""
         return self._position

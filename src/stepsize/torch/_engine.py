@@ -11,6 +11,7 @@ engine lives as long as the optimizer, and both go without the garbage collector
 
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf, isfinite
 from typing import Any, Literal, Protocol, TypeAlias
 from weakref import ref
@@ -255,10 +256,21 @@ class Engine:
         self.roster.start_clock(index, self.position)
         self.write()
 
-    def observe(self, observation: Observation) -> tuple[Decision, ...]:
-        """Ask the controllers of every track, and carry out what they decide about the values."""
+    def observe(self, observation: Observation) -> Sequence[tuple[Track, Decision]]:
+        """Ask the controllers of every track; what they decide about the values is carried out.
+
+        Returns:
+            Every decision with its track.
+        """
+        used = self.position if self.last_position is None else self.last_position
         observed = [
-            (track, *track.policy.observe(track.state, observation)) for track in self.roster.tracks
+            (
+                track,
+                *track.policy.observe(
+                    track.state, replace(observation, position=used - track.start)
+                ),
+            )
+            for track in self.roster.tracks
         ]
         if any(state.scale != track.state.scale for track, state, _ in observed):
             self.look()
@@ -268,7 +280,16 @@ class Engine:
         else:
             for track, state, _ in observed:
                 track.state = state
-        return tuple(decision for *_, decided in observed for decision in decided)
+        return [(track, each) for track, _, decided in observed for each in decided]
+
+    def carry_on(self, states: Mapping[TrackId, PolicyState]) -> None:
+        """Go on at the present position with other progress of some tracks."""
+        self.up_to_date()
+        for track in self.roster.tracks:
+            state = states.get(TrackId(track.key, track.rule, track.start))
+            if state is not None:
+                track.change(state)
+        self.write()
 
     def restore(
         self,

@@ -1,20 +1,26 @@
-"""``run``: the loop that drives a training by a policy."""
+"""``run``: a policy drives a training from the first step to the last."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from stepsize.errors import InvalidType, InvalidValue, TrainingError
-from stepsize.policy import Policy, PolicyState
+from stepsize.errors import InvalidType, InvalidValue
+from stepsize.policy import Policy
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Decision, Observation, Sink, Stop, Tick
-from stepsize.training._protocol import Group, Training
+from stepsize.signals import Decision, Observation, Sink
+from stepsize.training._cause import Agree
+from stepsize.training._checkpoints import Checkpoints
+from stepsize.training._drive import Drive
+from stepsize.training._loop import Beside, Loop
+from stepsize.training._protocol import Training
+from stepsize.training._ring import Kept, Ring
 
 __all__ = ["Outcome", "run"]
 
 Plan: TypeAlias = Schedule | Absolute | Policy
-
-_SKIPS_IN_A_ROW = 1_000
+Plans: TypeAlias = Plan | Sequence[Plan]
+"""One for all groups, or one for each optimizer."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Outcome:
     """How a run ended.
 
     Args:
-        steps: Optimizer steps that ran.
+        steps: Optimizer steps that ran; those that a rewind took back are not counted.
         skipped: Steps whose update was skipped, for example by an AMP scaler.
         metrics: What ``evaluate`` measured at the end.
         stopped: The reason of the Stop decision that ended it early, else None.
@@ -38,11 +44,15 @@ class Outcome:
 
 def run(
     training: Training,
-    policy: Plan | Mapping[str, Plan],
+    policy: Plans | Mapping[str, Plans],
     steps: int,
     sinks: Sequence[Sink] = (),
     *,
     evaluate_every: int | None = None,
+    ring: Ring | None = None,
+    checkpoints: str | os.PathLike[str] | None = None,
+    every: int = 1_000,
+    agree: Agree | None = None,
 ) -> Outcome:
     """Train for ``steps`` optimizer steps at the rates that the policy gives.
 
@@ -50,21 +60,45 @@ def run(
     carries out the decisions and tells the sinks. The training is evaluated at the end, and every
     ``evaluate_every`` steps if given; controllers see both kinds of observation.
 
+    Where a controller may decide ``Rewind``, snapshots are kept. A rewind takes the training and
+    all policies back to one from before the trouble, tries the suspected batches without updates,
+    passes over the bad ones, and cuts the rate unless they are to blame. Its reason says what was
+    found.
+
+    With ``checkpoints`` a run that was killed goes on from the newest one, and takes the same
+    steps as if nothing had happened: call it again as it was called, on a training built alike.
+
     Args:
         training: What is trained.
         policy: A schedule, ``Absolute(schedule)`` or ``Policy`` for the rate; or a mapping from
-            quantity (``"lr"``, ``"weight_decay"``, ...) to these.
+            quantity (``"lr"``, ``"weight_decay"``, ...) to these. A sequence of them has one for
+            each optimizer; a rewind that one of them decides takes all back together.
         steps: How many optimizer steps, >= 0.
         sinks: Each gets a ``Tick`` after every executed step and every evaluation.
         evaluate_every: Steps between evaluations.
+        ring: How snapshots are kept for rewinds; ``Ring()`` if not given.
+        checkpoints: A folder of this run's own. Every file in it is written whole or not at all,
+            and read only if its checksum holds; the last two checkpoints are kept.
+        every: Steps between checkpoints.
+        agree: Where several ranks train together: a function from what this rank observed to what
+            all ranks decide on, the same on each, such as ``stepsize.torch.mean_of_ranks``. What
+            is decided depends on nothing else, so all ranks do the same.
 
     Returns:
         How it ended.
 
     Raises:
-        InvalidValue: ``steps`` or ``evaluate_every`` is out of range.
+        InvalidValue: ``steps``, ``evaluate_every`` or ``every`` is out of range, or a sequence has
+            not one plan for each optimizer.
+        InvalidType: There are checkpoints, and the training has no ``pack`` and ``unpack``.
         TrainingError: A group has base rate 0 under ``Absolute``; or 1,000 steps in a row were
             skipped.
+        StateError: The folder holds checkpoints, and all are damaged or those of another run; or a
+            controller's memory is no plain data.
+
+    Warns:
+        StateMismatch: The checkpoint was written with another schedule or other controllers.
+        StepsizeWarning: The newest checkpoint is damaged, and the one before is taken.
 
     >>> from stepsize import Linear
     >>> from stepsize.testing.training import Bowl
@@ -73,17 +107,34 @@ def run(
     (20, True)
     """
     _check_count("steps", steps, minimum=0)
+    _check_count("every", every, minimum=1)
     if evaluate_every is not None:
         _check_count("evaluate_every", evaluate_every, minimum=1)
-    drive = _Drive(training, _by_quantity(policy))
-    loop = _Loop(training, drive, sinks)
-    while loop.position < steps and loop.stopped is None:
-        loop.step()
-        due = evaluate_every is not None and loop.position % evaluate_every == 0
-        if due and loop.position < steps and loop.stopped is None:
-            loop.evaluate()
-    metrics = loop.evaluate()
-    return Outcome(loop.position, loop.skipped, metrics, loop.stopped, tuple(loop.decisions))
+    policies = _by_quantity(policy)
+    drive = Drive(training, policies)
+    rescues = any(each.may_rewind for each in drive.policies.values())
+    kept = Kept[Beside](ring or Ring(), training) if rescues else None
+    loop = Loop(training, drive, sinks, kept, agree or _as_seen)
+    saver = None if checkpoints is None else Checkpoints(checkpoints, training)
+    if saver is not None:
+        saver.resume(loop)
+    progress = loop.progress
+    while True:
+        while progress.position < steps and progress.stopped is None:
+            advanced = loop.step()
+            going_on = advanced and progress.position < steps and progress.stopped is None
+            if going_on and evaluate_every is not None and progress.position % evaluate_every == 0:
+                loop.evaluate()
+            if going_on and saver is not None and progress.position % every == 0:
+                saver.save(loop)
+        if saver is not None:
+            saver.save(loop)
+        metrics = loop.evaluate()
+        if progress.position >= steps or progress.stopped is not None:
+            break  # else the last evaluation led to a rewind
+    return Outcome(
+        progress.position, progress.skipped, metrics, progress.stopped, tuple(progress.decisions)
+    )
 
 
 def _check_count(name: str, value: object, minimum: int) -> None:
@@ -94,126 +145,21 @@ def _check_count(name: str, value: object, minimum: int) -> None:
         )
 
 
-def _by_quantity(policy: Plan | Mapping[str, Plan]) -> Mapping[str, Policy]:
+def _as_seen(observation: Observation) -> Observation:
+    return observation
+
+
+def _by_quantity(policy: Plans | Mapping[str, Plans]) -> Mapping[str, Sequence[Policy]]:
     given = policy if isinstance(policy, Mapping) else {"lr": policy}
-    if not given:
+    if not given or any(isinstance(each, Sequence) and not each for each in given.values()):
         raise InvalidType(
-            "run(training, {}): name at least one quantity. Example: {'lr': schedule}."
+            f"run(training, {policy!r}): name at least one quantity, and a plan for it. Example: "
+            "{'lr': schedule}."
         )
     return {
-        quantity: each if isinstance(each, Policy) else Policy(each)
-        for quantity, each in given.items()
+        quantity: [
+            each if isinstance(each, Policy) else Policy(each)
+            for each in (plans if isinstance(plans, Sequence) else [plans])
+        ]
+        for quantity, plans in given.items()
     }
-
-
-class _Drive:
-    """The policies of one run and their states."""
-
-    def __init__(self, training: Training, policies: Mapping[str, Policy]) -> None:
-        self._policies = policies
-        self._states = {quantity: policy.init() for quantity, policy in policies.items()}
-        self._groups = training.groups
-        for quantity, policy in policies.items():
-            if policy.absolute:
-                _require_bases(quantity, policy, self._groups)
-
-    def factors(self, position: int) -> dict[str, list[float]]:
-        return {q: self._of(q, policy, position) for q, policy in self._policies.items()}
-
-    def _of(self, quantity: str, policy: Policy, position: int) -> list[float]:
-        value = policy.factor(self._states[quantity], position)
-        if policy.absolute:
-            return [value / group.base for group in self._groups]
-        return [value] * len(self._groups)
-
-    def rates(self, factors: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        """The values as ticks name them: rates for "lr", factors of the base for the rest."""
-        named: dict[str, float] = {}
-        for quantity, each in factors.items():
-            values = [
-                group.base * factor if quantity == "lr" else factor
-                for group, factor in zip(self._groups, each, strict=True)
-            ]
-            named.update(named_by_group(quantity, [group.name for group in self._groups], values))
-        return named
-
-    def observe(self, observation: Observation) -> tuple[Decision, ...]:
-        taken: list[Decision] = []
-        for quantity, policy in self._policies.items():
-            state: PolicyState = self._states[quantity]
-            self._states[quantity], decisions = policy.observe(state, observation)
-            taken.extend(decisions)
-        return tuple(taken)
-
-
-def _require_bases(quantity: str, policy: Policy, groups: Sequence[Group]) -> None:
-    if quantity != "lr":
-        raise TrainingError(
-            f"run(..., {{{quantity!r}: {policy.schedule!r}}}): Absolute is for 'lr' here; a "
-            f"training knows no base of {quantity!r}. Give multiples, or use attach in a loop."
-        )
-    zero = [group.name for group in groups if group.base == 0]
-    if zero:
-        raise TrainingError(
-            f"run(..., {policy.schedule!r}): a group with base rate 0 cannot be brought to a rate "
-            f"by a factor, but the base of {', '.join(map(repr, zero))} is 0. Give it a base rate."
-        )
-
-
-def named_by_group(
-    quantity: str, names: Sequence[str], values: Sequence[float]
-) -> dict[str, float]:
-    """``{"lr": value}`` for one group, ``{"lr/<group>": value, ...}`` for several."""
-    if len(values) == 1:
-        return {quantity: values[0]}
-    return {f"{quantity}/{name}": value for name, value in zip(names, values, strict=True)}
-
-
-class _Loop:
-    """The position and what has happened so far."""
-
-    def __init__(self, training: Training, drive: _Drive, sinks: Sequence[Sink]) -> None:
-        self._training = training
-        self._drive = drive
-        self._sinks = sinks
-        self._skipped_in_a_row = 0
-        self.position = 0
-        self.skipped = 0
-        self.stopped: str | None = None
-        self.decisions: list[tuple[int, Decision]] = []
-
-    def step(self) -> None:
-        factors = self._drive.factors(self.position)
-        observation = self._training.step(factors)
-        if observation.stepped:
-            self._tell(self._drive.rates(factors), observation)
-            self.position += 1
-            self._skipped_in_a_row = 0
-        else:
-            self._skip()
-
-    def evaluate(self) -> Mapping[str, float]:
-        metrics = self._training.evaluate()
-        if metrics:
-            self._tell({}, Observation(metrics))
-        return metrics
-
-    def _tell(self, rates: Mapping[str, float], observation: Observation) -> None:
-        decisions = self._drive.observe(observation)
-        for decision in decisions:
-            self.decisions.append((self.position, decision))
-            if isinstance(decision, Stop):
-                self.stopped = decision.reason
-        tick = Tick(self.position, rates, observation.metrics, decisions)
-        for sink in self._sinks:
-            sink(tick)
-
-    def _skip(self) -> None:
-        self.skipped += 1
-        self._skipped_in_a_row += 1
-        if self._skipped_in_a_row >= _SKIPS_IN_A_ROW:
-            raise TrainingError(
-                f"run(...): the last {_SKIPS_IN_A_ROW:,} updates were all skipped at position "
-                f"{self.position}; the gradients have not been finite once. Lower the rate, check "
-                "the data for NaN, or train without float16."
-            )
