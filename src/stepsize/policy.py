@@ -7,13 +7,13 @@ PolicyState   what happened since: scale, acts by hand, rewinds, controllers' me
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from stepsize.errors import InvalidType, InvalidValue, StateError
 from stepsize.schedules import Absolute, Cosine, Hold, Linear, Power, Schedule, parse
-from stepsize.signals import Decision, Observation, Rewind, Scale
+from stepsize.signals import Controller, Decision, Observation, Rewind, Scale
 
-__all__ = ["Controller", "Policy", "PolicyState", "Rewound"]
+__all__ = ["Policy", "PolicyState", "Rewound"]
 
 How: TypeAlias = Literal["stretch", "hold", "restretch"]
 Answer: TypeAlias = Literal["repeat", "pass over", "cut"]
@@ -23,22 +23,6 @@ _SHAPES: Mapping[str, Schedule] = {
     "cosine": Cosine(1),
     "1-sqrt": Power(1, 0.5),
 }
-
-
-class Controller(Protocol):
-    """A feedback rule as a pure state machine. Its state is plain data: numbers, strings, lists.
-
-    One that may decide ``Rewind`` says so by an attribute ``rewinds = True``, and a wrapper passes
-    it on: only then does ``run`` keep snapshots to go back to.
-    """
-
-    def init(self) -> Any:
-        """The memory before the first observation."""
-        ...
-
-    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
-        """The memory after ``observation``, and what to do."""
-        ...
 
 
 # ------------------------------------------------------------------ acts by hand

@@ -1,14 +1,14 @@
-"""The words that the rooms exchange: data only, no behaviour.
+"""The words that the rooms exchange, and who speaks them: data and protocols, no behaviour.
 
 Training ── Observation ──> Policy ── Decision ──> whoever drives the training
                                                    └── Tick ──> Sink (recorder, live line, ...)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Decision", "Observation", "Rewind", "Scale", "Sink", "Stop", "Tick"]
+__all__ = ["Controller", "Decision", "Observation", "Rewind", "Scale", "Sink", "Stop", "Tick"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,22 @@ class Tick:
     quantities: Mapping[str, float] = field(default_factory=dict[str, float])
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     decisions: tuple[Decision, ...] = ()
+
+
+class Controller(Protocol):
+    """A feedback rule as a pure state machine. Its memory is plain data: numbers, strings, lists.
+
+    One that may decide ``Rewind`` says so by an attribute ``rewinds = True``, and a wrapper passes
+    it on: only then does ``run`` keep snapshots to go back to.
+    """
+
+    def init(self) -> Any:
+        """The memory before the first observation."""
+        ...
+
+    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
+        ...
 
 
 class Sink(Protocol):

@@ -318,7 +318,7 @@ def _rank(rank: int, folder: str) -> None:
 
 def test_ranks_with_different_data_decide_alike(tmp_path: Path) -> None:
     torch.multiprocessing.start_processes(
-        _rank, args=(str(tmp_path),), nprocs=2, start_method="fork"
+        _rank, args=(str(tmp_path),), nprocs=2, start_method="spawn"
     )
     first, second = ((tmp_path / f"{rank}.txt").read_text("utf-8") for rank in (0, 1))
     assert first == second

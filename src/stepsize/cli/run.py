@@ -21,7 +21,7 @@ from stepsize.cli.training_file import load_training
 from stepsize.controllers import Guard
 from stepsize.find import Recommendation
 from stepsize.plot import plot_run, save
-from stepsize.policy import Controller, Policy
+from stepsize.policy import Policy
 from stepsize.progress import LiveLine
 from stepsize.record import Recorder
 from stepsize.report import (
@@ -33,7 +33,7 @@ from stepsize.report import (
     write_report,
 )
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Decision, Observation, Sink, Tick
+from stepsize.signals import Controller, Decision, Observation, Sink, Tick
 from stepsize.training import Outcome, Training, run
 from stepsize.training._drive import named_by_group
 

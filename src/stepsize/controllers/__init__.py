@@ -1,6 +1,5 @@
 """Controllers: feedback rules as pure state machines. Their decisions are carried out by others.
 
-_controller what all of them are
 _checks     the ranges of their settings, checked when they are built
 _metric     what watches a metric: its direction, smoothing, and numbers that are none
 _plateau, _greedy, _new_bob, _early_stop     rules over a metric

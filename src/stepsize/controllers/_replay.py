@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import Any
 
-from stepsize.controllers._controller import Controller
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.signals import Decision, Observation, Rewind, Scale, Stop
+from stepsize.signals import Controller, Decision, Observation, Rewind, Scale, Stop
 
 __all__ = ["Replay", "replay"]
 

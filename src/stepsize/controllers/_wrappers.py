@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepsize.controllers._checks import Configured, check_number
-from stepsize.controllers._controller import Controller
 from stepsize.controllers._metric import Memory
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.signals import Decision, Observation, Scale
+from stepsize.signals import Controller, Decision, Observation, Scale
 
 __all__ = ["After", "When", "Within"]
 

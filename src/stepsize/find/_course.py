@@ -1,82 +1,70 @@
-"""How ``recommend`` spends its budget: a sweep, a climb, and a race on the way of the run itself.
+"""How ``recommend`` spends its budget: a sweep, then beginnings of the run, each at its own rate.
 
-Races from the first weights mislead: what a short run from there can bear is another rate than what
-the run wants later. So the run itself begins, its rate climbs until the loss surely rises, and it
-goes on well below that. Where its cooldown begins, trials are cooldowns too, and they decide.
+What a rate is worth shows late: a run's first steps prefer another rate than the run does, and a
+loss at a high rate hides what the cooldown will make of it. So a trial is the true beginning of the
+run, from the first weights and as long as can be paid for, and a short cooldown from its end. The
+beginning of the best trial is the run's.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from stepsize.errors import TrainingError
-from stepsize.find._climb import RATIO, Climb, climb
 from stepsize.find._opening import Opening, opening
-from stepsize.find._race import lowest, widened
+from stepsize.find._race import lowest
 from stepsize.find._trial import Lane, Trial
 from stepsize.plan import Plan
-from stepsize.schedules import Exponential, Hold, Linear, Schedule, Warmup
+from stepsize.schedules import Hold, Linear, Schedule, Warmup
 
-__all__ = ["LEVELS", "Course", "Level", "StageRace"]
+__all__ = ["LEVELS", "Course", "Level"]
 
-_SHORTEST = 8
-_RETRIES = 2
-_LOWER = 0.1
-# All in parts of the run.
-_PER_RATIO = 0.03
-_WINDOW = 0.01
+_FAR, _NEAR = 10 ** (2 / 3), 10 ** (1 / 3)
+_BEYOND = 10 ** (1 / 6)
+_SHORTEST_SWEEP = 8
+_SHORTEST_COOLDOWN = 3
 _WARMUP = 0.02
-# A short cooldown is won by a rate that is too low for a longer one: on most of the
-# benchmark's open tasks the best rate grew about as the length to this power.
-_EXPONENT = 0.25
-# The climb's own rate is worse evidence than the race, but errs otherwise.
-_CLIMB_COUNTS = 0.25
+_HARDLY, _HARM = 0.02, 0.1
+# Below what the sweep suggests, and farther where nothing is compared: chosen on the benchmark.
+_BELOW_SWEEP, _ALONE = 2.4, 1.5
+# A worse neighbour that is far worse says no more than one that is a little worse.
+_ENOUGH_WORSE = 2.0
 
 
 @dataclass(frozen=True)
 class Level:
-    """What may be spent.
+    """What may be spent; all but the last in parts of the run.
 
     Args:
-        cost: Most steps, the run itself included, in parts of the run: what is stated less what is
-            left to evaluations.
-        sweep: Most steps of the opening sweep, in parts of the run.
-        trial: Length of a trial, in parts of the run.
-        most: Most trials; no race if 0.
+        cost: Most steps, the run itself included.
+        sweep: Most steps of the opening sweep.
+        beginning: Length of the run's beginning in each trial.
+        cooldown: Length of the cooldown that follows it.
+        compares: Whether trials go on once one has helped; else they only go down until then.
         fewest: Steps of a run below which trials would be too short to tell anything.
     """
 
     cost: float
     sweep: float
-    trial: float
-    most: int
+    beginning: float
+    cooldown: float
+    compares: bool
     fewest: int
+
+    def most(self, steps: int) -> int:
+        """The most steps that the search for a run of ``steps`` may take."""
+        return math.ceil((self.cost - 1 + self.beginning) * steps) + 1
 
 
 LEVELS = {
-    "fast": Level(1.12, 0.03, 0, 0, 400),
-    "default": Level(1.29, 0.05, 0.045, 4, 200),
-    "thorough": Level(2.0, 0.05, 0.16, 5, 200),
+    "fast": Level(1.095, 0.03, 0.04, 0.01, False, 400),
+    "default": Level(1.27, 0.03, 0.09, 0.02, True, 200),
+    "thorough": Level(2.05, 0.03, 0.15, 0.06, True, 200),
 }
 
 
-@dataclass(frozen=True)
-class StageRace:
-    """A race on the way, and what followed.
-
-    Args:
-        at: Its position.
-        trials: By rate.
-        rate: The rate at which the run went on.
-    """
-
-    at: int
-    trials: tuple[Trial, ...]
-    rate: float
-
-
 class Course:
-    """The first part of a run, and how its rate was found on the way.
+    """The first part of a run, and how its rate was found.
 
     Args:
         lane: Where trials run; its start is the run's.
@@ -87,94 +75,128 @@ class Course:
     """
 
     def __init__(self, lane: Lane, plan: Plan, base: float, level: Level, call: str) -> None:
-        self._lane, self._plan, self._level, self._call = lane, plan, level, call
-        self._base = base
-        self._warmup = Warmup(max(1, round(_WARMUP * plan.steps)) + 1).skip(1)
+        self._lane, self._level, self._base, self._call = lane, level, base, call
+        self._steps = plan.steps
+        self.position = max(_SHORTEST_SWEEP, round(level.beginning * plan.steps))
+        self._cooldown = max(_SHORTEST_COOLDOWN, round(level.cooldown * plan.steps))
         # Where the plan's cooldown begins.
-        self.position = plan.steps - round(plan.cooldown.value)
-        self.begun: Schedule = Hold(0)
-        self.losses: list[float] = []
-        self.races: list[StageRace] = []
+        self._held = max(self.position, plan.steps - round(plan.cooldown.value))
+        warmup = max(1, round(_WARMUP * plan.steps))
+        self._shape = Warmup(warmup + 1).skip(1) >> Hold(self.position - warmup)
+        self._trials: dict[float, Trial] = {}
+        self._end: Any = None
 
-    def sail(self) -> tuple[Opening, Climb, float]:
-        """All of it: what the opening and the climb said, and the rate for the rest."""
-        steps = self._plan.steps
-        sweep = max(_SHORTEST, round(self._level.sweep * steps))
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """By rate."""
+        return tuple(self._trials[rate] for rate in sorted(self._trials))
+
+    @property
+    def best(self) -> Trial:
+        """The trial that ended lowest."""
+        return min(self.trials, key=lambda each: each.loss)
+
+    def sail(self) -> tuple[Opening, float]:
+        """What the sweep said, and the rate; the lane is at the end of the best beginning."""
+        sweep = max(_SHORTEST_SWEEP, round(self._level.sweep * self._steps))
         seen = opening(self._lane, self._base, sweep, self._call)
+        wanted: float | None = seen.rate / _BELOW_SWEEP
+        if not self._level.compares:
+            wanted /= _ALONE
+        while wanted is not None:
+            self._try(wanted)
+            wanted = self._next() if self._can_pay() else None
+        if math.isinf(self.best.loss):
+            raise TrainingError(
+                f"{self._call}: the run must not diverge at its beginning, but did at each of "
+                f"{len(self._trials)} rates down to {min(self._trials):.3g}; there "
+                f"{self.trials[0].ended}. Check the data for NaN, clip the gradients, or give the "
+                "optimizer a lower lr."
+            )
+        self._lane.go_to(self._end)
+        return seen, self._read_off()
+
+    def schedule(self, rate: float) -> Schedule:
+        """The whole run, in multiples of the base rate: the best beginning, then on at ``rate``."""
+        rest = Hold(self._held - self.position) >> Linear(self._steps - self._held)
+        return self._shape * (self.best.rate / self._base) >> rest * (rate / self._base)
+
+    @property
+    def losses(self) -> list[float]:
+        """The training losses of the best beginning."""
+        return self.best.losses[: self.position].tolist()
+
+    def _can_pay(self) -> bool:
+        # One of the beginnings is the run's own and costs nothing.
+        return self._lane.steps + self._cooldown <= (self._level.cost - 1) * self._steps
+
+    def _try(self, rate: float) -> None:
         self._lane.back()
-        climbed = self._climb(seen.rate / RATIO)
-        rate = self._hold(climbed)
-        if self._level.most:
-            self._lane.move()
-            rate = self._race(rate)
-            self._lane.back()
-        return seen, climbed, rate
+        losses, ended = self._lane.advance(rate, self._shape.values(self.position).tolist())
+        end = self._lane.snapshot()
+        if ended is None:
+            cooldown = Linear(self._cooldown).values(self._cooldown).tolist()
+            cooled, ended = self._lane.advance(rate, cooldown)
+            losses += cooled
+        trial = self._lane.judged(rate, losses, ended)
+        if not self._trials or trial.loss < self.best.loss:
+            self._end = end
+        self._trials[rate] = trial
 
-    def _climb(self, start: float) -> Climb:
-        """From ``start``; from a tenth of it where that has broken the model."""
-        steps = self._plan.steps
-        per = max(1, round(_PER_RATIO * steps))
-        rising = self._warmup >> Exponential(RATIO, per)
-        every, window = max(1, per // 2), round(_WINDOW * steps)
-        found = climb(self._lane, start, rising, self.position, window, every)
-        for _ in range(_RETRIES):
-            if not found.is_broken:
-                break
-            self._lane.back()
-            start *= _LOWER
-            found = climb(self._lane, start, rising, self.position, window, every)
-        self._lane.go_to(found.snapshot)
-        if found.position:
-            begun = found.losses[: found.position].tolist()
-            self._append(rising.until(found.position), start, begun)
-        return found
+    def _next(self) -> float | None:
+        """The next rate to try: down first, then to where it gets better, then between."""
+        rates = sorted(self._trials)
+        best = rates.index(self.best.rate)
+        if not self._level.compares:
+            return None if self._has_helped(self.best) else self._lower(rates[0])
+        if best == len(rates) - 1 and self._has_stood_still(self.best):
+            return rates[-1] * _FAR**2
+        if best == 0:
+            return self._lower(rates[0])
+        if best == len(rates) - 1:
+            return rates[-1] * _FAR
+        below, above = rates[best] / rates[best - 1], rates[best + 1] / rates[best]
+        if max(below, above) < 1.01 * _NEAR:
+            return None
+        lower, higher = (self._trials[rates[at]].loss for at in (best - 1, best + 1))
+        if above < 1.01 * _NEAR or (lower <= higher and below > 1.01 * _NEAR):
+            return rates[best] / math.sqrt(below)
+        return rates[best] * math.sqrt(above)
 
-    def _hold(self, climbed: Climb) -> float:
-        """At the rate that the climb found, up to the cooldown; at a tenth where that diverges."""
-        rate, left = climbed.rate, self.position - climbed.position
-        if not left:
-            return rate
-        shape = Hold(left) if climbed.position else (self._warmup >> Hold(left)).until(left)
-        multiples = shape.values(left).tolist()
-        ended: str | None = None
-        for _ in range(_RETRIES + 1):
-            losses, ended = self._lane.advance(rate, multiples)
-            if ended is None:
-                self._append(shape, rate, losses)
-                return rate
-            self._lane.go_to(climbed.snapshot)
-            rate *= _LOWER
-        raise TrainingError(
-            f"{self._call}: the run must not diverge on its way to step {self.position}, but "
-            f"{ended} even at rate {rate / _LOWER:.3g}. Check the data for NaN, clip the "
-            "gradients, or give the optimizer a lower lr."
-        )
+    def _lower(self, rate: float) -> float:
+        # Where trials are compared, one that diverged costs little, and the next may be near.
+        far = self._has_harmed(self.best) and not (self._level.compares and self.best.ended)
+        return rate / (_FAR**2 if far else _FAR)
 
-    def _append(self, shape: Schedule, rate: float, losses: Sequence[float]) -> None:
-        self.begun = self.begun >> shape * (rate / self._base)
-        self.losses += losses
+    # Where only training losses are known, `first` is NaN: none has harmed, none has stood still.
 
-    def _race(self, rate: float) -> float:
-        """What follows is the same cooldown, only longer."""
-        spare = (self._level.cost - 1) * self._plan.steps - (self._lane.steps - self.position)
-        wanted = max(_SHORTEST, round(self._level.trial * self._plan.steps))
-        length = max(1, min(wanted, int(spare / self._level.most)))
-        trials = widened(self._lane, (rate / RATIO, rate), Linear(length), length, self._level.most)
-        longer = (self._plan.cooldown.value / length) ** _EXPONENT
-        raced = min(longer * _best_of(trials), highest_safe(trials))
-        found = rate**_CLIMB_COUNTS * raced ** (1 - _CLIMB_COUNTS)
-        self.races.append(StageRace(self.position, tuple(trials), found))
-        return found
+    def _has_helped(self, trial: Trial) -> bool:
+        first = self._lane.first
+        return trial.ended is None and (math.isnan(first) or trial.loss < first)
 
+    def _has_harmed(self, trial: Trial) -> bool:
+        """Its rate is much too high."""
+        first = self._lane.first
+        return trial.loss > first + _HARM * abs(first)
 
-def _best_of(trials: Sequence[Trial]) -> float:
-    return lowest([each.rate for each in trials], [each.loss for each in trials])
+    def _has_stood_still(self, trial: Trial) -> bool:
+        """Its rate is much too low."""
+        first = self._lane.first
+        return abs(first - trial.loss) < _HARDLY * abs(first)
 
-
-def highest_safe(trials: Sequence[Trial]) -> float:
-    """Half of the way, in log rate, from the highest trial that ended to the next one."""
-    diverged = [each.rate for each in trials if math.isinf(each.loss)]
-    if not diverged:
-        return math.inf
-    edge = min(diverged)
-    return math.sqrt(edge * max((each.rate for each in trials if each.rate < edge), default=edge))
+    def _read_off(self) -> float:
+        """Between the best trial and its neighbours; below it where nothing lower was tried."""
+        trials = self.trials
+        at = trials.index(self.best)
+        if len(trials) == 1:
+            return trials[0].rate
+        if at in (0, len(trials) - 1):
+            # What lies above the highest may break the run, and was not tried.
+            return trials[at].rate / _BEYOND if at == 0 else trials[at].rate
+        left, middle, right = (each.loss for each in trials[at - 1 : at + 2])
+        losses = [
+            min(left, middle + _ENOUGH_WORSE * (right - middle)),
+            middle,
+            min(right, middle + _ENOUGH_WORSE * (left - middle)),
+        ]
+        return lowest([each.rate for each in trials[at - 1 : at + 2]], losses)

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.errors import InvalidValue, StepsizeError, TrainingError
-from stepsize.find._climb import Climb
-from stepsize.find._course import LEVELS, Course, StageRace
+from stepsize.find._course import LEVELS, Course
 from stepsize.find._curvature import Differentiable, largest_curvature
 from stepsize.find._gradients import gradient_heuristics
 from stepsize.find._opening import Opening
-from stepsize.find._race import require_movement, table
-from stepsize.find._trial import Lane, largest_base
+from stepsize.find._race import is_bracketed, require_movement, table
+from stepsize.find._trial import Lane, Trial, largest_base
 from stepsize.plan import Estimate, Plan, default_plan
-from stepsize.schedules import Linear, Schedule
+from stepsize.schedules import Schedule
 from stepsize.training import Training, preserved
 
 __all__ = ["HeadStart", "Recommendation", "recommend"]
@@ -29,6 +28,7 @@ _EXPERIENCE = (
 )
 _SOURCE = "stepsize.find.recommend"
 _FEW = 4
+_PLATEAU = 0.1
 # Gradients, and products of about two each: only where they are half a percent of the run.
 _DEAR = 200
 _HEURISTIC_GRADIENTS = 4
@@ -62,8 +62,7 @@ class Recommendation:
             ``head_start.steps`` as it was driven, then down to zero.
         head_start: The first part, done already.
         opening: The sweep.
-        climb: How the run's own rate was raised after it.
-        races: The race where the cooldown begins; none at level "fast".
+        trials: The beginnings of the run that were tried, by rate.
         hints: Rates that cheaper rules suggest, by rule.
         left_out: Rules that did not run, and why.
         judged_by: What trials were judged by.
@@ -78,8 +77,7 @@ class Recommendation:
     schedule: Schedule
     head_start: HeadStart
     opening: Opening
-    climb: Climb
-    races: tuple[StageRace, ...]
+    trials: tuple[Trial, ...]
     hints: Mapping[str, Estimate]
     left_out: Mapping[str, str]
     judged_by: str
@@ -127,10 +125,8 @@ class Recommendation:
 
     def __repr__(self) -> str:
         lines = [str(self.rate), repr(self.schedule), f"opening: {self.opening.reason}"]
-        lines.append(f"climb: {self.climb.reason}")
-        for each in self.races:
-            lines.append(f"race at step {each.at}, which led to {each.rate:.3g}")
-            lines += table(each.trials)
+        lines.append(f"trials: the first {self.head_start.steps} steps, and a short cooldown")
+        lines += table(self.trials)
         lines.append(f"others: {self.agreement}")
         lines += [f"left out: {name}, {why}" for name, why in self.left_out.items()]
         lines.append(
@@ -150,24 +146,21 @@ def recommend(
 ) -> Recommendation:
     """Find a rate and a plan for a run of ``steps``, on the first part of that run.
 
-    An opening sweep says where to begin. The run then begins and raises its rate, by a factor of
-    2.2 every 3 % of the run, until the moving average of the loss surely rises; it goes back to
-    where it passed a rate 4.6 times lower, and on at that rate. Where the plan's cooldown begins,
-    at 30 % of the run, a race decides: its trials are cooldowns too, from the same weights over the
-    same batches. A short cooldown is won by too low a rate, so the winner is multiplied by the
-    ratio of the lengths to the power 0.25, and stays halfway below a trial that diverged; in log
-    rate it counts for three quarters and the climb for one. Level "fast" does without the race. The
-    first part of the run is not lost: see ``head_start``. While it climbs, up to seven snapshots of
-    the training are held.
+    An opening sweep says where to begin. Trials follow: each is the run's true beginning at its own
+    rate, from the first weights and over the same batches, and a short cooldown from its end. They
+    go down first, then to where it gets better, by a factor of 4.6, until a lower and a higher rate
+    are worse or the budget is spent; then between, by a factor of 2.2. The rate is the lowest point
+    of a parabola in log rate through the best and its neighbours; where that is the highest that
+    was tried, the best itself, and where it is the lowest, a little less. The beginning of the best
+    trial is kept as the run's own: see ``head_start``. Up to three snapshots are held meanwhile.
 
     The training is afterwards exactly as it was, also after an error.
 
     Args:
         training: What is trained, before its first step.
         steps: Length of the run, in optimizer steps, >= 200; >= 400 at level "fast".
-        level: How much may be spent, the run itself included: "fast" about 1.1 full runs, "default"
-            at most 1.3, "thorough" at most 2.1. Evaluations, fewer than ten, come on top, and so
-            does what is lost where the run diverges or the climb began too high.
+        level: How much may be spent, the run itself included: "fast" 1.1 full runs, "default" 1.3,
+            "thorough" 2.1. Evaluations, one for each trial and one before, come on top.
         metric: What ``evaluate`` measures that is to be lowered: "val_loss", "loss", or the only
             name that ends in "loss" if not given. The training loss where there is none.
         progress: Called after each step with (steps so far, most steps that may be taken).
@@ -187,9 +180,9 @@ def recommend(
     >>> advice = recommend(training, steps=1_000)
     >>> 0.05 < advice.rate.value < 2, advice.cost <= 1.3
     (True, True)
-    >>> left = advice.resume(training)                              # 300 steps are done
+    >>> left = advice.resume(training)                              # 90 steps are done
     >>> left, run(training, advice.rest, left).metrics["val_loss"] < 0.01
-    (700, True)
+    (910, True)
 
     Source: Smith 2017 (arXiv 1506.01186) for the sweep; Hägele et al. 2024 (arXiv 2405.18392) for
     cooldowns from one trunk.
@@ -209,21 +202,19 @@ def recommend(
     shape = default_plan(steps, training.groups[0].beta2)
     with preserved(training):
         hints, left_out = _hints(training, steps)
-        lane = Lane(training, call, metric, _told(progress, math.ceil(chosen.cost * steps)))
+        lane = Lane(training, call, metric, _told(progress, chosen.most(steps)))
         course = Course(lane, shape, base, chosen, call)
-        seen, climbed, found = course.sail()
-        _require_gain(course, seen, lane, call)
+        seen, found = course.sail()
+        _require_gain(course, seen, lane, level, call)
         head_start = HeadStart(course.position, np.array(course.losses), training.snapshot())
-    rate = Estimate(found, found / _DOUBT, found * _DOUBT, _reason(course, climbed, steps), _SOURCE)
-    schedule = course.begun >> Linear(steps - course.position) * (found / base)
+    rate = Estimate(found, found / _DOUBT, found * _DOUBT, _reason(course), _SOURCE)
     return Recommendation(
         rate,
         replace(shape, peak=rate),
-        schedule,
+        course.schedule(found),
         head_start,
         seen,
-        climbed,
-        tuple(course.races),
+        course.trials,
         {"opening sweep": _hint(seen), **hints},
         left_out,
         lane.judged_by,
@@ -238,15 +229,20 @@ def _told(progress: Callable[[int, int], None] | None, most: int) -> Callable[[i
     return None if progress is None else lambda done: progress(done, most)
 
 
-def _reason(course: Course, climbed: Climb, steps: int) -> str:
-    if not course.races:
-        return f"{climbed.reason}. {_EXPERIENCE} 21"
-    race = course.races[-1]
-    best = min(race.trials, key=lambda each: each.loss)
+def _reason(course: Course) -> str:
+    trials, best = course.trials, course.best
+    read = (
+        "as the only trial that could be paid for"
+        if len(trials) == 1
+        else f"a parabola through the best of {len(trials)} trials and its neighbours"
+        if is_bracketed(trials)
+        else f"a little below the best of {len(trials)} trials, which was the lowest"
+        if best is trials[0]
+        else f"the best of {len(trials)} trials, which was the highest"
+    )
     return (
-        f"from {len(race.trials)} cooldowns of {len(best.losses)} steps from step {race.at} of "
-        f"{steps}, of which {best.rate:.3g} ended lowest; a short cooldown prefers too low a rate. "
-        f"{_EXPERIENCE} 26"
+        f"{read}; at {best.rate:.3g} the first {course.position} steps and a short cooldown ended "
+        f"lowest. {_EXPERIENCE}"
     )
 
 
@@ -280,22 +276,17 @@ def _hints(training: Training, steps: int) -> tuple[dict[str, Estimate], dict[st
     return hints, left_out
 
 
-def _require_gain(course: Course, seen: Opening, lane: Lane, call: str) -> None:
+def _require_gain(course: Course, seen: Opening, lane: Lane, level: str, call: str) -> None:
     before = lane.first if lane.metric else float(np.median(seen.losses[:_FEW]))
-    if course.races:
-        trials = course.races[-1].trials
-        best, where = min(each.loss for each in trials), f"the best of {len(trials)} trials"
-        if math.isfinite(best):
-            require_movement(trials, lane, call)
-        helped = best < before
-    else:
-        # At the rate of the climb, not cooled down, a model may measure worse than it is.
-        best, where = lane.measure(), f"{course.position} steps"
-        helped = best < before or min(course.losses[_FEW:]) < min(course.losses[:_FEW])
-    if helped:
+    best = course.best.loss
+    require_movement(course.trials, lane, call)
+    # The short trial of level "fast" may end on the plateau that some models begin on.
+    allowed = 0.0 if LEVELS[level].compares else _PLATEAU * abs(before)
+    if best < before + allowed:
         return
     raise TrainingError(
         f"{call}: a rate can only be recommended where some rate helps, but {lane.judged_by} was "
-        f"{before:.5g} before the first step and {best:.5g} after {where}. Check the data, the "
-        "labels and the loss; or ask for a longer run."
+        f"{before:.5g} before the first step and {best:.5g} after the best of "
+        f"{len(course.trials)} trials. Check the data, the labels and the loss; or ask for a "
+        "longer run."
     )

@@ -97,10 +97,6 @@ class Lane:
         """The measure, of the model as it is now; NaN where only training losses are known."""
         return self._evaluated()[self.metric] if self.metric else math.nan
 
-    def move(self) -> None:
-        """Trials start from where the training is now."""
-        self._start = self._training.snapshot()
-
     def back(self) -> None:
         """To where trials start."""
         self.go_to(self._start)
@@ -128,6 +124,12 @@ class Lane:
         """
         self.back()
         losses, ended = self.advance(rate, schedule.values(steps).tolist(), hopeless)
+        return self.judged(rate, losses, ended, judge=judge)
+
+    def judged(
+        self, rate: float, losses: Sequence[float], ended: str | None, *, judge: bool = True
+    ) -> Trial:
+        """The trial that has just run, with these training losses."""
         curve = np.array(losses)
         windows = tail_windows(curve) if ended is None else ()
         if ended is not None:

@@ -6,10 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from stepsize.find import RangeTest, Recommendation
-from stepsize.find._climb import Climb
-from stepsize.find._course import StageRace
 from stepsize.plan import Estimate, Plan
-from stepsize.plot import Array, before_divergence, number_text, position_text
+from stepsize.plot import Array, before_divergence, number_text
 from stepsize.report._chart import Chart, Line, Mark, averaged
 from stepsize.report._page import Section, Table
 from stepsize.schedules import Absolute, Schedule
@@ -52,7 +50,7 @@ def range_test_section(found: RangeTest) -> Section:
 
 
 def recommendation_sections(advice: Recommendation) -> Sequence[Section]:
-    """How a recommendation came about: sweep, climb, races, what other rules say, and the plan."""
+    """How a recommendation came about: sweep, trials, what other rules say, and the plan."""
     return [_recommended_rate(advice), _begun_plan(advice)]
 
 
@@ -61,7 +59,6 @@ def _recommended_rate(advice: Recommendation) -> Section:
     paragraphs = [
         f"{number_text(rate.value, 3)}, and the best one may lie between "
         f"{number_text(rate.low, 2)} and {number_text(rate.high, 2)}: {rate.reason}.",
-        f"The climb: {advice.climb.reason}.",
         f"Trials were judged by {advice.judged_by}.",
         f"Other rules: {advice.agreement}.",
         *(f"Left out: {rule}, {why}." for rule, why in advice.left_out.items()),
@@ -77,29 +74,11 @@ def _recommended_rate(advice: Recommendation) -> Section:
         log_x=True,
         top=_top(seen.losses),
     )
-    rows = [row for race in advice.races for row in _trials(race)]
-    races = [_race(race) for race in advice.races]
     return Section(
         "The rate",
         paragraphs,
-        table=Table(["race at step", "rate of a trial", "ended at", ""], rows) if rows else None,
-        charts=[sweep, _climb(advice.climb), *races],
-    )
-
-
-def _climb(seen: Climb) -> Chart:
-    marks = [Mark(seen.rate, f"went on at {number_text(seen.rate, 2)}", stressed=True)]
-    if seen.edge is not None:
-        marks.append(Mark(seen.edge, f"surely rose at {number_text(seen.edge, 2)}"))
-    return Chart(
-        "The climb: the loss while the run began and its rate rose, and its moving average.",
-        "learning rate",
-        "loss",
-        [Line(seen.rates, seen.losses, "faint"), Line(seen.rates, averaged(seen.losses))],
-        marks,
-        rates_across=True,
-        log_x=True,
-        top=_top(seen.losses),
+        table=Table(["rate of a trial", "ended at", ""], _trials(advice)),
+        charts=[sweep, _compared(advice)],
     )
 
 
@@ -112,30 +91,28 @@ def _cost(advice: Recommendation) -> str:
     )
 
 
-def _trials(race: StageRace) -> Sequence[Sequence[str]]:
-    lowest = min(each.loss for each in race.trials)
+def _trials(advice: Recommendation) -> Sequence[Sequence[str]]:
+    lowest = min(each.loss for each in advice.trials)
     return [
         [
-            position_text(race.at),
             number_text(each.rate, 3),
             number_text(each.loss),
             each.ended or ("lowest" if each.loss == lowest else ""),
         ]
-        for each in race.trials
+        for each in advice.trials
     ]
 
 
-def _race(race: StageRace) -> Chart:
-    rates = np.array([each.rate for each in race.trials])
-    losses = np.array([each.loss for each in race.trials])
-    length = max(len(each.losses) for each in race.trials)
+def _compared(advice: Recommendation) -> Chart:
+    rates = np.array([each.rate for each in advice.trials])
+    losses = np.array([each.loss for each in advice.trials])
     return Chart(
-        f"The race at step {race.at:,}: what trials of {length:,} steps ended at, by their rate, "
-        "and the rate at which the run went on.",
+        f"The trials: what the run's first {advice.head_start.steps:,} steps and a short cooldown "
+        "ended at, by their rate, and the rate at which the run goes on.",
         "learning rate",
         "ended at",
         [Line(rates, losses), Line(rates, losses, "dots")],
-        [Mark(race.rate, f"taken: {number_text(race.rate, 3)}", stressed=True)],
+        [Mark(advice.rate.value, f"taken: {number_text(advice.rate.value, 3)}", stressed=True)],
         rates_across=True,
         log_x=True,
     )
@@ -147,8 +124,8 @@ def _begun_plan(advice: Recommendation) -> Section:
     return Section(
         "The plan",
         [
-            f"Up to step {own:,} the run was driven as the search went; from there it cools down "
-            "from the rate that was found. The values multiply the base rates in the file.",
+            f"Up to step {own:,} the run is the beginning of the best trial; from there it goes on "
+            "at the rate that was found. The values multiply the base rates in the file.",
             "The plan behind it, for the next run at this rate: --rate "
             f"{rate} follows {advice.plan.schedule!r} from its first step.",
         ],
