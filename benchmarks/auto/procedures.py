@@ -98,8 +98,8 @@ def _recommended(level: Literal["fast", "default", "thorough"]) -> Train:
 
     def train(training: TorchTraining, steps: int) -> None:
         advice = recommend(training, steps, level)
-        left = advice.resume(training)
-        _drive(training, advice.rest, left)
+        start = advice.resume(training)
+        _drive(training, advice.schedule.skip(start), steps - start)
 
     return train
 

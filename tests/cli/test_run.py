@@ -141,7 +141,7 @@ def test_what_the_search_did_is_the_beginning_of_the_recorded_run(folder: Path, 
     (recorded,) = read_runs(folder / "runs.db")
     assert recorded["loss"].positions.tolist() == list(range(400))
     assert recorded["loss"].values.tolist() == straight.loss_curve[1].tolist()
-    np.testing.assert_allclose(recorded["lr"].values, straight.rates, rtol=1e-14)
+    assert recorded["lr"].values.tolist() == straight.rates
     assert recorded.summary["val_loss"] == outcome.metrics["val_loss"]
 
 
@@ -387,6 +387,4 @@ def test_evaluations_on_the_way_are_recorded_where_they_were_made(folder: Path) 
     command = ["run", "bowl.py", "--steps", "300", "--evaluate-every", "70", "--record", "runs.db"]
     assert started(*command, cwd=folder).returncode == 0
     (recorded,) = read_runs(folder / "runs.db")
-    first, second, *_, last = recorded["val_loss"].positions.tolist()
-    assert first > 90, "the search does not wait for evaluations of ours"
-    assert (second - first, last) == (70, 300)
+    assert recorded["val_loss"].positions.tolist() == [70, 140, 210, 280, 300]

@@ -140,3 +140,17 @@ def test_gradient_descent_is_stable_below_two_over_the_curvature_and_not_above()
     assert run(Bowl(rate=1.9, curvature=[1.0]), Constant(), 200).metrics["val_loss"] < 1e-9
     assert run(Bowl(rate=2.1, curvature=[1.0]), Constant(), 200).metrics["val_loss"] > 1e6
     assert math.isfinite(run(Bowl(rate=2.1, curvature=[1.0]), Constant(), 200).metrics["val_loss"])
+
+
+def test_a_run_that_starts_later_takes_up_where_the_first_part_ended() -> None:
+    whole, parts = Bowl(noise=0.1), Bowl(noise=0.1)
+    ticks: list[Tick] = []
+    straight = run(whole, Linear(30), 30)
+    run(parts, Linear(30), 12)
+    ended = run(parts, Linear(30), 30, [ticks.append], start=12, evaluate_every=10)
+    assert ended.metrics == straight.metrics
+    assert ended.steps == 30
+    assert [tick.position for tick in ticks if tick.quantities] == list(range(12, 30))
+    assert [tick.position for tick in ticks if not tick.quantities] == [20, 30]
+    with pytest.raises(InvalidValue, match="start must be a whole number of at least 0"):
+        run(parts, Linear(30), 30, start=-1)

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -188,21 +187,19 @@ def _train(
     history: History,
     evaluate_every: int | None,
 ) -> tuple[Outcome, Status]:
-    schedule, left, advice = prepared.schedule, steps, prepared.advice
+    advice, start = prepared.advice, 0
     guard: Controller = Guard()
     if advice is not None:
-        schedule, left = advice.rest, advice.resume(training)
+        start = advice.resume(training)
         guard = _Experienced(guard, advice.head_start.losses.tolist())
         _tell_head_start(training, advice, sinks)
-        sinks = [_Later(sinks, steps - left)]
-    policy = Policy(schedule, [guard] if guarded else [])
+    policy = Policy(prepared.schedule, [guard] if guarded else [])
     try:
-        outcome = run(training, policy, left, sinks, evaluate_every=evaluate_every)
+        outcome = run(training, policy, steps, sinks, start=start, evaluate_every=evaluate_every)
     except KeyboardInterrupt:
         # Ctrl-C ends the run, not the account: what there is gets evaluated and shown.
         reached = int(history.positions[-1]) + 1 if history.positions else 0
         return Outcome(reached, metrics=training.evaluate()), "interrupted"
-    outcome = replace(outcome, steps=steps - left + outcome.steps)
     return outcome, "stopped" if outcome.stopped else "finished"
 
 
@@ -234,24 +231,6 @@ class _Experienced:
 
     def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
         return self._controller.observe(state, observation)
-
-
-class _Later:
-    """Tells sinks of the rest of a run, whose positions go on from those of its head start."""
-
-    def __init__(self, sinks: Sequence[Sink], done: int) -> None:
-        self._sinks = sinks
-        self._done = done
-
-    def __call__(self, tick: Tick, /) -> None:
-        decisions = tuple(self._placed(each) for each in tick.decisions)
-        later = replace(tick, position=tick.position + self._done, decisions=decisions)
-        for sink in self._sinks:
-            sink(later)
-
-    def _placed(self, decision: Decision) -> Decision:
-        """``run`` counted the steps that its reasons name from the rest's beginning."""
-        return replace(decision, reason=f"{decision.reason} (counted from step {self._done})")
 
 
 # ------------------------------------------------------------------ after

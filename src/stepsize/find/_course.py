@@ -24,7 +24,7 @@ _BEYOND = 10 ** (1 / 6)
 _SHORTEST_SWEEP = 8
 _SHORTEST_COOLDOWN = 3
 _WARMUP = 0.02
-_HARDLY, _HARM = 0.02, 0.1
+_HARDLY = 0.02
 # Below what the sweep suggests, and farther where nothing is compared: chosen on the benchmark.
 _BELOW_SWEEP, _ALONE = 2.4, 1.5
 # A worse neighbour that is far worse says no more than one that is a little worse.
@@ -164,20 +164,14 @@ class Course:
         return rates[best] * math.sqrt(above)
 
     def _lower(self, rate: float) -> float:
-        # Where trials are compared, one that diverged costs little, and the next may be near.
-        far = self._has_harmed(self.best) and not (self._level.compares and self.best.ended)
+        # Where trials are compared, the steps are small: one that diverged has cost little.
+        far = self.best.ended is not None and not self._level.compares
         return rate / (_FAR**2 if far else _FAR)
 
-    # Where only training losses are known, `first` is NaN: none has harmed, none has stood still.
-
     def _has_helped(self, trial: Trial) -> bool:
+        # Where only training losses are known, the first is NaN.
         first = self._lane.first
         return trial.ended is None and (math.isnan(first) or trial.loss < first)
-
-    def _has_harmed(self, trial: Trial) -> bool:
-        """Its rate is much too high."""
-        first = self._lane.first
-        return trial.loss > first + _HARM * abs(first)
 
     def _has_stood_still(self, trial: Trial) -> bool:
         """Its rate is much too low."""

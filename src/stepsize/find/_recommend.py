@@ -87,23 +87,18 @@ class Recommendation:
     evaluations: int
 
     @property
-    def rest(self) -> Schedule:
-        """What is left of ``schedule`` after the head start, in multiples of the base rates."""
-        return self.schedule.skip(self.head_start.steps)
-
-    @property
     def cost(self) -> float:
         """All steps of a run that goes on from the head start, in full runs; no evaluations."""
         return (self.spent + self.steps - self.head_start.steps) / self.steps
 
     def resume(self, training: Training) -> int:
-        """Put the head start into ``training``; returns how many steps are left.
+        """Put the head start into ``training``; returns the position to go on from.
 
-        ``run(training, advice.rest, advice.resume(training))`` then ends, bit for bit, where
-        ``run(training, advice.schedule, advice.steps)`` ends from the beginning.
+        ``run(training, advice.schedule, advice.steps, start=advice.resume(training))`` then ends,
+        bit for bit, where ``run(training, advice.schedule, advice.steps)`` ends from the beginning.
         """
         training.restore(self.head_start.snapshot)
-        return self.steps - self.head_start.steps
+        return self.head_start.steps
 
     @property
     def agreement(self) -> str:
@@ -180,9 +175,10 @@ def recommend(
     >>> advice = recommend(training, steps=1_000)
     >>> 0.05 < advice.rate.value < 2, advice.cost <= 1.3
     (True, True)
-    >>> left = advice.resume(training)                              # 90 steps are done
-    >>> left, run(training, advice.rest, left).metrics["val_loss"] < 0.01
-    (910, True)
+    >>> start = advice.resume(training)                             # 90 steps are done
+    >>> ended = run(training, advice.schedule, 1_000, start=start)
+    >>> start, ended.metrics["val_loss"] < 0.01
+    (90, True)
 
     Source: Smith 2017 (arXiv 1506.01186) for the sweep; Hägele et al. 2024 (arXiv 2405.18392) for
     cooldowns from one trunk.

@@ -68,6 +68,7 @@ class Loop:
         sinks: Who is told.
         kept: The ring; None if no controller may rewind.
         agree: From what this rank saw to what all ranks decide on.
+        start: The position to begin at.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Loop:
         sinks: Sequence[Sink],
         kept: Kept[Beside] | None,
         agree: Agree,
+        start: int = 0,
     ) -> None:
         self._training = training
         self._agree = agree
@@ -84,7 +86,7 @@ class Loop:
         self._told_of_no_ring = False
         self.drive = drive
         self.kept = kept
-        self.progress = Progress()
+        self.progress = Progress(position=start, consumed=start)
 
     def step(self) -> bool:
         """Take one step; returns whether the run is at a new position then."""

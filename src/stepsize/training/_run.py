@@ -28,7 +28,7 @@ class Outcome:
     """How a run ended.
 
     Args:
-        steps: Optimizer steps that ran; those that a rewind took back are not counted.
+        steps: Optimizer steps from position 0 on; those that a rewind took back are not counted.
         skipped: Steps whose update was skipped, for example by an AMP scaler.
         metrics: What ``evaluate`` measured at the end.
         stopped: The reason of the Stop decision that ended it early, else None.
@@ -48,6 +48,7 @@ def run(
     steps: int,
     sinks: Sequence[Sink] = (),
     *,
+    start: int = 0,
     evaluate_every: int | None = None,
     ring: Ring | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
@@ -75,6 +76,8 @@ def run(
             each optimizer; a rewind that one of them decides takes all back together.
         steps: How many optimizer steps, >= 0.
         sinks: Each gets a ``Tick`` after every executed step and every evaluation.
+        start: The position to begin at, where the first steps were taken before: by
+            ``recommend``, or in another loop.
         evaluate_every: Steps between evaluations.
         ring: How snapshots are kept for rewinds; ``Ring()`` if not given.
         checkpoints: A folder of this run's own. Every file in it is written whole or not at all,
@@ -88,8 +91,8 @@ def run(
         How it ended.
 
     Raises:
-        InvalidValue: ``steps``, ``evaluate_every`` or ``every`` is out of range, or a sequence has
-            not one plan for each optimizer.
+        InvalidValue: ``steps``, ``start``, ``evaluate_every`` or ``every`` is out of range, or a
+            sequence has not one plan for each optimizer.
         InvalidType: There are checkpoints, and the training has no ``pack`` and ``unpack``.
         TrainingError: A group has base rate 0 under ``Absolute``; or 1,000 steps in a row were
             skipped.
@@ -107,6 +110,7 @@ def run(
     (20, True)
     """
     _check_count("steps", steps, minimum=0)
+    _check_count("start", start, minimum=0)
     _check_count("every", every, minimum=1)
     if evaluate_every is not None:
         _check_count("evaluate_every", evaluate_every, minimum=1)
@@ -114,7 +118,7 @@ def run(
     drive = Drive(training, policies)
     rescues = any(each.may_rewind for each in drive.policies.values())
     kept = Kept[Beside](ring or Ring(), training) if rescues else None
-    loop = Loop(training, drive, sinks, kept, agree or _as_seen)
+    loop = Loop(training, drive, sinks, kept, agree or _as_seen, start)
     saver = None if checkpoints is None else Checkpoints(checkpoints, training)
     if saver is not None:
         saver.resume(loop)
