@@ -1,4 +1,4 @@
-"""Tasks on scikit-learn's 8 × 8 digits: classification, fine-tuning, autoencoders, a GAN."""
+"""Tasks on scikit-learn's 8 × 8 digits: classes, fine-tuning, autoencoders, a GAN, pairs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +20,7 @@ _FIRST_VALIDATION, _FIRST_JUDGED = 1_300, 1_500
 _DIGITS = "cross-entropy of 297 held-out digits, each 4 times, shifted and with noise, nats"
 _FINE_TUNED = "cross-entropy of the 5 to 9 among them, nats"
 _LATENT, _NOISE = 8, 16
+_TEMPERATURE = 0.2
 
 
 @cache
@@ -118,6 +119,27 @@ def _resnet(seed: int) -> Parts:
         nn.Linear(12, 10),
     )
     return _classification(seed, model, range(10))
+
+
+class _VisionTransformer(nn.Module):
+    """Patches of 2 × 4 pixels as 8 words."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(1, width, (2, 4), stride=(2, 4))
+        self.place = nn.Parameter(0.02 * torch.randn(8, width))
+        self.block = nn.TransformerEncoderLayer(
+            width, 4, 2 * width, batch_first=True, norm_first=True
+        )
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        words = self.patch(x).flatten(2).transpose(1, 2) + self.place
+        return self.head(self.block(words).mean(1))
+
+
+def _vision_transformer(seed: int) -> Parts:
+    return _classification(seed, _VisionTransformer(), range(10))
 
 
 # ---------------------------------------------------------------- fine-tuning
@@ -293,6 +315,50 @@ def _gan(seed: int) -> Parts:
     )
 
 
+# ---------------------------------------------------------------- pairs
+
+
+class _Encoder(nn.Module):
+    """Two views of each image, shape (n, 2, 1, 8, 8), to two directions, shape (n, 2, 32)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 32))
+
+    def forward(self, views: Tensor) -> Tensor:
+        return functional.normalize(self.layers(views.flatten(0, 1)), dim=1).unflatten(0, (-1, 2))
+
+
+def _two_views(images: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.stack([_disturbed(images, generator) for _ in range(2)], dim=1)
+
+
+def _contrast(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    """Cross-entropy of finding each view's other one among those of all images, both ways."""
+    one, other = model(batch[0]).unbind(1)
+    similarity = one @ other.T / _TEMPERATURE
+    partner = torch.arange(len(one))
+    found = functional.cross_entropy(similarity, partner)
+    return (found + functional.cross_entropy(similarity.T, partner)) / 2
+
+
+def _pairs(seed: int) -> Parts:
+    images, _ = _digits()
+
+    def measure(images: Tensor) -> Callable[[nn.Module], float]:
+        views = _two_views(images, torch.Generator().manual_seed(1))
+        return lambda model: _contrast(model, (views,)).item()
+
+    return Parts(
+        _Encoder(),
+        _contrast,
+        shuffled((images[:_FIRST_VALIDATION],), 64, seed, _two_views),
+        64,
+        measure(images[_FIRST_VALIDATION:_FIRST_JUDGED]),
+        measure(images[_FIRST_JUDGED:]),
+    )
+
+
 TASKS = (
     Task("digits CNN, SGD", _cnn, _with_momentum, 600, 0.1, _DIGITS),
     Task("digits CNN, RMSprop", _cnn, RMSprop, 600, 5e-3, _DIGITS),
@@ -329,7 +395,7 @@ TASKS = (
         0.1,
         _FINE_TUNED,
     ),
-    Task("digits ResNet, SGD", _resnet, _with_momentum, 400, 0.1, _DIGITS, held_out=True),
+    Task("digits ResNet, SGD", _resnet, _with_momentum, 400, 0.1, _DIGITS),
     Task(
         "digits variational autoencoder, Adam",
         _variational,
@@ -337,6 +403,23 @@ TASKS = (
         600,
         2e-2,
         "negative evidence bound per image of 297 held-out digits, nats",
+    ),
+    Task(
+        "digits vision transformer, AdamW",
+        _vision_transformer,
+        lambda groups: AdamW(groups, weight_decay=0.05),
+        500,
+        5e-3,
+        _DIGITS,
+        held_out=True,
+    ),
+    Task(
+        "pairs of digits, contrastive, SGD",
+        _pairs,
+        lambda groups: SGD(groups, momentum=0.9, nesterov=True),
+        600,
+        0.1,
+        "cross-entropy of a view's other one among 297 held-out digits, nats",
         held_out=True,
     ),
 )

@@ -144,7 +144,6 @@ TASKS = (
         1_000,
         3e-2,
         "mean squared error of 500 held-out rows, the target standardised",
-        held_out=True,
     ),
     Task(
         "matrix factorisation, Adam",
@@ -153,6 +152,5 @@ TASKS = (
         1_000,
         0.05,
         "mean squared error of 2,000 held-out entries",
-        held_out=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""Tasks on the text of Python's standard library: a transformer, an LSTM, word vectors."""
+"""Tasks on Python's standard library: the next character, word vectors, whose a line is."""
 
 import argparse
 import difflib
@@ -7,6 +7,7 @@ import re
 import tarfile
 import textwrap
 import typing
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -14,15 +15,16 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import Adam, AdamW
+from torch.optim import Adagrad, Adam, AdamW, NAdam
 
-from benchmarks.auto.task import Parts, Task
+from benchmarks.auto.task import Parts, Task, shuffled
 
 __all__ = ["TASKS"]
 
 _MODULES = (argparse, difflib, pathlib, tarfile, textwrap, typing)
 _CONTEXT = 24
 _VOCABULARY, _AROUND = 400, 2
+_BUCKETS, _SHORTEST, _LONGEST = 4_096, 8, 48
 _BATCHES_PER_EPOCH = 50
 _HELD_OUT = "cross-entropy of the next character in held-out text, nats"
 
@@ -30,10 +32,13 @@ Examples = tuple[Tensor, Tensor]
 
 
 @cache
+def _sources() -> list[str]:
+    return [pathlib.Path(str(module.__file__)).read_text(encoding="utf-8") for module in _MODULES]
+
+
+@cache
 def _text() -> str:
-    return "\n".join(
-        pathlib.Path(str(module.__file__)).read_text(encoding="utf-8") for module in _MODULES
-    )
+    return "\n".join(_sources())
 
 
 @cache
@@ -51,6 +56,23 @@ def _words() -> Tensor:
     frequent = [word for word, _ in Counter(words).most_common(_VOCABULARY - 1)]
     numbers = {word: number for number, word in enumerate(frequent, start=1)}
     return torch.tensor([numbers.get(word, 0) for word in words])
+
+
+@cache
+def _lines() -> Examples:
+    """The lines' trigrams, hashed and padded with 0, and each line's module, in random order."""
+    lines = [
+        (line.strip(), module)
+        for module, source in enumerate(_sources())
+        for line in source.splitlines()
+        if len(line.strip()) > _SHORTEST
+    ]
+    bags = torch.zeros(len(lines), _LONGEST, dtype=torch.long)
+    for bag, (line, _) in zip(bags, lines, strict=True):
+        trigrams = [line[place : place + 3].encode() for place in range(len(line) - 2)][:_LONGEST]
+        bag[: len(trigrams)] = torch.tensor([1 + zlib.crc32(t) % (_BUCKETS - 1) for t in trigrams])
+    order = torch.randperm(len(lines), generator=torch.Generator().manual_seed(0))
+    return bags[order], torch.tensor([module for _, module in lines])[order]
 
 
 def _split(sequence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -150,6 +172,41 @@ class _Recurrent(nn.Module):
         return self.head(self.memory(self.kind(x))[0])
 
 
+class _Convolutional(nn.Module):
+    """Sees 15 characters: the places before the first one are zeros."""
+
+    def __init__(self, kinds: int, width: int = 32) -> None:
+        super().__init__()
+        self.kind = nn.Embedding(kinds, width)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, width, 3, dilation=dilation) for dilation in (1, 2, 4)
+        )
+        self.head = nn.Linear(width, kinds)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.kind(x).transpose(1, 2)
+        for layer in self.layers:
+            before = functional.pad(hidden, (2 * layer.dilation[0], 0))
+            hidden = hidden + functional.relu(layer(before))
+        return self.head(hidden.transpose(1, 2))
+
+
+class _ModuleOfLine(nn.Module):
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.EmbeddingBag(_BUCKETS, width, mode="mean", padding_idx=0),
+            nn.Dropout(0.5),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(width, len(_MODULES)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
 class _WordFromNeighbours(nn.Module):
     def __init__(self, width: int = 24) -> None:
         super().__init__()
@@ -175,6 +232,29 @@ def _word_vectors(seed: int) -> Parts:
     return _parts(seed, _WordFromNeighbours(), _cross_entropy, _words(), _surrounded, 128, 2_400)
 
 
+def _convolutional(seed: int) -> Parts:
+    text, kinds = _characters()
+    return _parts(seed, _Convolutional(kinds), _cross_entropy, text, _following, 16, 384)
+
+
+def _module_of_line(seed: int) -> Parts:
+    bags, modules = _lines()
+    judged = len(bags) // 10
+    train, validation = len(bags) - 2 * judged, len(bags) - judged
+
+    def part(first: int, end: int) -> Examples:
+        return bags[first:end], modules[first:end]
+
+    return Parts(
+        _ModuleOfLine(),
+        _cross_entropy,
+        shuffled(part(0, train), 64, seed),
+        64,
+        lambda model: _cross_entropy(model, part(train, validation)).item(),
+        lambda model: _cross_entropy(model, part(validation, len(bags))).item(),
+    )
+
+
 TASKS = (
     Task("character transformer, AdamW", _transformer, AdamW, 600, 1e-2, _HELD_OUT),
     Task("character LSTM, Adam", _lstm, Adam, 500, 3e-2, _HELD_OUT),
@@ -185,6 +265,17 @@ TASKS = (
         600,
         0.05,
         "cross-entropy of a word between its neighbours in held-out text, nats",
+    ),
+    Task(
+        "character convolutions, NAdam", _convolutional, NAdam, 600, 2e-2, _HELD_OUT, held_out=True
+    ),
+    Task(
+        "module of a line, dropout, Adagrad",
+        _module_of_line,
+        Adagrad,
+        400,
+        0.2,
+        "cross-entropy of the module among six that a held-out line is from, nats",
         held_out=True,
     ),
 )
