@@ -14,10 +14,12 @@ from typing import Any, Literal
 from torch.optim import SGD, AdamW, Optimizer
 
 from benchmarks.auto.task import MakeOptimizer, Task, drive
-from stepsize import Constant, Cosine, Schedule, Step
+from stepsize import Constant, Cosine, Policy, Schedule, Step
+from stepsize.controllers import Experienced, Guard
 from stepsize.errors import TrainingError
 from stepsize.find import range_test, recommend
 from stepsize.torch import TorchTraining
+from stepsize.training import run
 
 __all__ = ["PROCEDURES", "Procedure", "Result"]
 
@@ -94,12 +96,13 @@ def _range_test_alone(training: TorchTraining, steps: int) -> None:
 
 
 def _recommended(level: Literal["fast", "default", "thorough"]) -> Train:
-    """As ``stepsize run --level`` does: what the search has trained already is not lost."""
+    """As ``stepsize run --level`` does: the head start is kept, and a guard watches the rest."""
 
     def train(training: TorchTraining, steps: int) -> None:
         advice = recommend(training, steps, level)
         start = advice.resume(training)
-        _drive(training, advice.schedule.skip(start), steps - start)
+        guard = Experienced(Guard(), advice.head_start.losses.tolist())
+        run(training, Policy(advice.schedule, [guard]), steps, start=start)
 
     return train
 

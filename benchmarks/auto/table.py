@@ -10,7 +10,7 @@ from benchmarks.auto.measure import Reference, excess_of, read_reference, summar
 
 __all__ = ["BEGIN", "END", "between_marks", "tables"]
 
-BEGIN, END = "<!-- bench-auto: begin -->", "<!-- bench-auto: end -->"
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 Results = Mapping[str, Mapping[tuple[str, int], Mapping[str, Any]] | None]
 """Per procedure its results by (task, seed); None where its package is not installed."""

@@ -160,3 +160,12 @@ def test_a_wrong_setting_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         Guard(**settings)
+
+
+def test_a_loss_that_never_fell_may_rise_and_fall_as_in_adversarial_training() -> None:
+    drawn = np.random.default_rng(0).standard_normal(600) * 0.05
+    wave = 2 + 0.1 * np.sin(np.arange(600) / 40)
+    assert alarms(wave + drawn) == []
+    fallen = np.concatenate([noisy(0, 200, noise=0.05), wave + drawn - 1])
+    assert alarms(fallen), "the same waves after something was learnt are a loss of it"
+    assert alarms(wave + drawn + np.maximum(0, np.arange(600) - 300) * 0.02)

@@ -17,7 +17,7 @@ from stepsize.cli.options import horizon_options, picture_option
 from stepsize.cli.preparation import Level, Preparation, Wanted, prepare
 from stepsize.cli.spec import SPEC
 from stepsize.cli.training_file import load_training
-from stepsize.controllers import Guard
+from stepsize.controllers import Experienced, Guard
 from stepsize.find import Recommendation
 from stepsize.plot import plot_run, save
 from stepsize.policy import Policy
@@ -32,7 +32,7 @@ from stepsize.report import (
     write_report,
 )
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Controller, Decision, Observation, Sink, Tick
+from stepsize.signals import Controller, Sink, Tick
 from stepsize.training import Outcome, Training, run
 from stepsize.training._drive import named_by_group
 
@@ -191,7 +191,7 @@ def _train(
     guard: Controller = Guard()
     if advice is not None:
         start = advice.resume(training)
-        guard = _Experienced(guard, advice.head_start.losses.tolist())
+        guard = Experienced(guard, advice.head_start.losses.tolist())
         _tell_head_start(training, advice, sinks)
     policy = Policy(prepared.schedule, [guard] if guarded else [])
     try:
@@ -212,25 +212,6 @@ def _tell_head_start(training: Training, advice: Recommendation, sinks: Sequence
         tick = Tick(position, named_by_group("lr", names, rates), {"loss": loss})
         for sink in sinks:
             sink(tick)
-
-
-class _Experienced:
-    """A controller that remembers the head start: what was learnt there is what may be lost."""
-
-    def __init__(self, controller: Controller, losses: Sequence[float]) -> None:
-        self.rewinds = getattr(controller, "rewinds", False)
-        self._controller = controller
-        self._losses = losses
-
-    def init(self) -> Any:
-        memory = self._controller.init()
-        for loss in self._losses:
-            # What it would have decided then is too late: the search has judged these steps.
-            memory, _ = self._controller.observe(memory, Observation({"loss": loss}))
-        return memory
-
-    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
-        return self._controller.observe(state, observation)
 
 
 # ------------------------------------------------------------------ after

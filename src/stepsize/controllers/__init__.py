@@ -5,7 +5,7 @@ _metric     what watches a metric: its direction, smoothing, and numbers that ar
 _plateau, _greedy, _new_bob, _early_stop     rules over a metric
 _gradient_norm   the rate, regulated by the batch's gradient norm
 _guard      non-finite numbers, spikes, slow un-learning: when to rewind
-_wrappers   After, Within, When: around any controller
+_wrappers   After, Within, When, Experienced: around any controller
 _replay     what a controller would have done on a curve
 """
 

@@ -21,6 +21,7 @@ _STEADINESS: Final = 0.99  # of the noise
 # has hardly any noise, the second where the loss is so low that single batches stand out.
 _PART_UNLEARNT: Final = 0.02
 _PART_OF_A_SPIKE: Final = 0.1
+_NOTHING_LEARNT: Final = 4  # times the margin, where less than the margin was learnt
 
 _TO_DEVIATION: Final = 1.4826  # from the median of absolute deviations, for normal numbers
 _DIFFERENCE_TO_DEVIATION: Final = math.sqrt(math.pi) / 2  # from the mean of absolute differences
@@ -41,7 +42,9 @@ class Guard(Configured):
       the bar by itself. Where it wanders, neighbours being alike, ``rise`` has to be larger.
 
     A rise that is small beside what was learnt since the beginning is none: less than 2 % of it for
-    un-learning, 10 % for a spike. No threshold depends on the loss's unit or on its zero, so
+    un-learning, 10 % for a spike. Where the loss has not fallen by as much as would be called a
+    rise, there is nothing to un-learn, and the bar for it is four times as high: the losses of
+    adversarial trainings go up and down. No threshold depends on the loss's unit or on its zero, so
     negative losses are guarded like positive ones. A loss that is *meant* to rise (warm restarts of
     a converged model, a task that changes) looks like un-learning: wrap the guard in ``When``.
 
@@ -56,7 +59,7 @@ class Guard(Configured):
         spike_patience: Losses in a row, >= 1. One alone is mostly one odd batch.
         factor: What every rewind multiplies the rate by, > 0 and <= 1.
         warmup: Over how many steps the rate climbs to it.
-        limit: How often in a row trouble may return; then the run is stopped.
+        limit: How many rewinds in a row may fail to end the trouble; then the run is stopped.
 
     Raises:
         InvalidType: A setting is of the wrong kind.
@@ -157,7 +160,10 @@ class Guard(Configured):
             difference = abs(loss - state["recent"][-1])
             noise_weight = _STEADINESS * noise_weight + 1 - _STEADINESS
             noise += (1 - _STEADINESS) / noise_weight * (difference - noise)
-        margin = max(self.rise * _DIFFERENCE_TO_DEVIATION * noise, _PART_UNLEARNT * (first - best))
+        learnt = first - best
+        margin = max(self.rise * _DIFFERENCE_TO_DEVIATION * noise, _PART_UNLEARNT * learnt)
+        if learnt < margin:
+            margin *= _NOTHING_LEARNT
         above = state["above"] + 1 if mean > best + margin else 0
         after = {
             "first": first,

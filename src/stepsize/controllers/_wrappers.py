@@ -9,7 +9,7 @@ from stepsize.controllers._metric import Memory
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.signals import Controller, Decision, Observation, Scale
 
-__all__ = ["After", "When", "Within"]
+__all__ = ["After", "Experienced", "When", "Within"]
 
 
 class Wrapper(Configured):
@@ -70,6 +70,49 @@ class After(Wrapper):
             )
         if position < self.steps:
             return state, ()
+        return self.controller.observe(state, observation)
+
+
+@dataclass(frozen=True, repr=False)
+class Experienced(Wrapper):
+    """A controller that has seen the losses of steps that were taken before its run.
+
+    For runs that go on where another loop ended: what was learnt there is what may be lost. What
+    the controller would have decided then is too late, and left out.
+
+    Args:
+        controller: What has seen them.
+        losses: In the order of the steps; shape (steps,).
+        name: The metric that they are.
+
+    Raises:
+        InvalidType: ``controller`` is none.
+
+    >>> from stepsize.controllers import EarlyStop, Experienced, replay
+    >>> rule = EarlyStop(watches="loss", patience=1)
+    >>> replay(rule, {"loss": [1.5, 1.2, 1.1]}).decisions
+    ()
+    >>> replay(Experienced(rule, [1.0]), {"loss": [1.5, 1.2, 1.1]}).positions[-1]
+    1.0
+    """
+
+    controller: Controller
+    losses: Sequence[float]
+    name: str = "loss"
+
+    def __post_init__(self) -> None:
+        self._check_controller()
+
+    def init(self) -> Any:
+        """The memory after the losses."""
+        memory = self.controller.init()
+        for position, loss in enumerate(self.losses):
+            seen = Observation({self.name: loss}, position=position)
+            memory, _ = self.controller.observe(memory, seen)
+        return memory
+
+    def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
+        """The memory after ``observation``, and what to do."""
         return self.controller.observe(state, observation)
 
 
