@@ -313,6 +313,7 @@ def _rank(rank: int, folder: str) -> None:
     run(training, policy, 40, [ticks.append], ring=Ring(every=10), agree=mean_of_ranks)
     told = [(tick.position, dict(tick.quantities), tick.decisions) for tick in ticks]
     Path(folder, f"{rank}.txt").write_text(repr(told), encoding="utf-8")
+    distributed.barrier()  # else the slower rank may find the connection closed, and abort
     distributed.destroy_process_group()
 
 

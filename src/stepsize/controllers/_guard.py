@@ -21,7 +21,9 @@ _STEADINESS: Final = 0.99  # of the noise
 # has hardly any noise, the second where the loss is so low that single batches stand out.
 _PART_UNLEARNT: Final = 0.02
 _PART_OF_A_SPIKE: Final = 0.1
-_NOTHING_LEARNT: Final = 4  # times the margin, where less than the margin was learnt
+# Where less was learnt than this many margins, the margin is so many times as wide.
+_LITTLE: Final = 2
+_FARTHER: Final = 4
 
 _TO_DEVIATION: Final = 1.4826  # from the median of absolute deviations, for normal numbers
 _DIFFERENCE_TO_DEVIATION: Final = math.sqrt(math.pi) / 2  # from the mean of absolute differences
@@ -42,11 +44,11 @@ class Guard(Configured):
       the bar by itself. Where it wanders, neighbours being alike, ``rise`` has to be larger.
 
     A rise that is small beside what was learnt since the beginning is none: less than 2 % of it for
-    un-learning, 10 % for a spike. Where the loss has not fallen by as much as would be called a
-    rise, there is nothing to un-learn, and the bar for it is four times as high: the losses of
-    adversarial trainings go up and down. No threshold depends on the loss's unit or on its zero, so
-    negative losses are guarded like positive ones. A loss that is *meant* to rise (warm restarts of
-    a converged model, a task that changes) looks like un-learning: wrap the guard in ``When``.
+    un-learning, 10 % for a spike. Where the loss has fallen by less than twice of what would be
+    called a rise, there is little to un-learn, and the bar for it is four times as high: the losses
+    of adversarial trainings go up and down. No threshold depends on the loss's unit or on its zero,
+    so negative losses are guarded like positive ones. A loss that is *meant* to rise (warm restarts
+    of a converged model, a task that changes) looks like un-learning: wrap the guard in ``When``.
 
     An update that was skipped, as an AMP scaler does, is not looked at.
 
@@ -162,8 +164,8 @@ class Guard(Configured):
             noise += (1 - _STEADINESS) / noise_weight * (difference - noise)
         learnt = first - best
         margin = max(self.rise * _DIFFERENCE_TO_DEVIATION * noise, _PART_UNLEARNT * learnt)
-        if learnt < margin:
-            margin *= _NOTHING_LEARNT
+        if learnt < _LITTLE * margin:
+            margin *= _FARTHER
         above = state["above"] + 1 if mean > best + margin else 0
         after = {
             "first": first,
