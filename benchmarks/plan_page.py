@@ -47,6 +47,20 @@ in view.
 """
 
 _TRANSFER: Final = """
+## In code
+
+```python
+from stepsize import linear_to_zero, wsd
+from stepsize.plan import bound, extension, plan_run, rank, transfer
+
+tuned, planned = wsd(25_000, warmup=300, cooldown=5_000), linear_to_zero(100_000, warmup=300)
+print(transfer(1e-3, from_=(tuned, 25_000), to=(planned, 100_000)))  # rate, interval, reason
+print(extension(tuned, at=20_000, new_total=50_000))  # a lower rate from here, or a longer cooldown
+print(plan_run(3e-4, "AdamW", 10_000, beta2=0.95))  # peak, warmup and cooldown, each with a reason
+print(rank([linear_to_zero(1_000), wsd(1_000, warmup=20, cooldown=200)], 1_000))
+assert bound(linear_to_zero(100_000), 100_000).gap > 0  # terms, best rate and gap of the bound
+```
+
 ## A tuned rate, transferred
 
 The rate is tuned once, under a linear cooldown over 20 % of 25,000 steps, and carried over to every

@@ -4,7 +4,8 @@ Policy        what was decided before the run: a schedule and the controllers (c
 PolicyState   what happened since: scale, acts by hand, rewinds, controllers' memories (progress)
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any, Literal, TypeAlias, cast
@@ -237,13 +238,25 @@ class Policy:
                 f"Policy({self.schedule!r}): schedule must be a schedule or Absolute(schedule), "
                 f"but is a {type(self.schedule).__name__}. For a constant rate write Constant()."
             )
-        for controller in self.controllers:
+        call = f"Policy(..., controllers={self.controllers!r})"
+        if not isinstance(self.controllers, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidType(
+                f"{call}: controllers must be a list, but is a {type(self.controllers).__name__}. "
+                f"Write [{self.controllers!r}]."
+            )
+        controllers = tuple(self.controllers)
+        for controller in controllers:
+            if isinstance(controller, type):
+                raise InvalidType(
+                    f"{call}: a controller is an object with its settings, but {controller!r} is a "
+                    f"class. Write {controller.__name__}(...)."
+                )
             if not (hasattr(controller, "init") and hasattr(controller, "observe")):
                 raise InvalidType(
-                    f"Policy(..., controllers={self.controllers!r}): {controller!r} is no "
-                    "controller: it needs init() and observe(state, observation)."
+                    f"{call}: a controller has init() and observe(state, observation), but "
+                    f"{controller!r} is a {type(controller).__name__}. See stepsize.controllers."
                 )
-        object.__setattr__(self, "controllers", tuple(self.controllers))
+        object.__setattr__(self, "controllers", controllers)
 
     @property
     def absolute(self) -> bool:
@@ -258,6 +271,49 @@ class Policy:
     def init(self) -> PolicyState:
         """The state before the first step."""
         return PolicyState(memories=tuple(each.init() for each in self.controllers))
+
+    def save(self, state: PolicyState) -> dict[str, Any]:
+        """The state as plain data, and which controllers its memories are of."""
+        return {**state.to_dict(), "controllers": list(self._controller_texts)}
+
+    def load(self, saved: Mapping[str, Any]) -> tuple[PolicyState, Sequence[str]]:
+        """The state that ``save`` gave; a controller that was not there before starts anew.
+
+        Returns:
+            The state, and what is different now, in words.
+
+        Raises:
+            StateError: It is no such dictionary.
+        """
+        state = PolicyState.from_dict(saved)
+        texts, memories = self._controller_texts, list(state.memories)
+        # Absent in states that were saved before there were texts.
+        unnamed = texts if len(texts) == len(memories) else ["unknown"] * len(memories)
+        before: list[str] = list(saved.get("controllers", unnamed))
+        if len(before) != len(memories):
+            raise StateError(
+                f"Policy.load({saved!r}): there is one memory for each controller, but of "
+                f"{len(before)} there are {len(memories)}. Pass what save(state) gave."
+            )
+        if before == [*texts]:
+            return state, ()
+        left = list(zip(before, memories, strict=True))
+        fitting: list[Any] = []
+        for text, fresh in zip(texts, self.init().memories, strict=True):
+            same = next((each for each in left if each[0] == text), None)
+            if same is not None:
+                left.remove(same)
+            fitting.append(fresh if same is None else same[1])
+        difference = (
+            f"saved with the controllers [{', '.join(before)}], now [{', '.join(texts)}]; "
+            "those that differ start anew"
+        )
+        return replace(state, memories=tuple(fitting)), (difference,)
+
+    @property
+    def _controller_texts(self) -> Sequence[str]:
+        # The address of an object or function in a repr is another in every process.
+        return [re.sub(" at 0x[0-9a-fA-F]+", "", repr(each)) for each in self.controllers]
 
     @property
     def may_rewind(self) -> bool:

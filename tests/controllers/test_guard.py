@@ -146,6 +146,9 @@ def test_who_cannot_go_back_is_warned_again_only_after_as_long() -> None:
     [
         ({"watches": ""}, InvalidType, "must be the name of a metric"),
         ({"finite": "grad_norm"}, InvalidType, r"Write finite=\['grad_norm'\]"),
+        ({"finite": None}, InvalidType, "names, but is None. Example: finite="),
+        ({"finite": [1]}, InvalidType, r"names, but is \[1\]"),
+        ({"finite": [""]}, InvalidType, "a sequence of metrics' names"),
         ({"rise": 0}, InvalidValue, "above 0, but is 0"),
         ({"patience": 0}, InvalidValue, "at least 1, but is 0"),
         ({"spike": -1}, InvalidValue, "It counts robust deviations"),

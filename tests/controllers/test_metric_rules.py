@@ -1,10 +1,12 @@
 """Rules over a metric: which way is better, what an improvement is, what no number is."""
 
+import json
 import math
 import warnings
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,7 +74,8 @@ def test_a_flat_negative_metric_is_a_plateau_like_a_flat_positive_one() -> None:
         ("eval/Loss", "min"),
         ("accuracy", "max"),
         ("val_accuracy", "max"),
-        ("top5-accuracy", "max"),
+        ("test/top5.accuracy", "max"),
+        ("validation loss 2", "min"),
     ],
 )
 def test_the_direction_may_be_left_out_where_the_name_says_it(name: str, mode: str) -> None:
@@ -83,7 +86,22 @@ def test_the_direction_may_be_left_out_where_the_name_says_it(name: str, mode: s
 
 
 @pytest.mark.parametrize(
-    "name", ["bleu", "perplexity", "f1", "neg_log_loss", "negative_loss", "lossless", "loss_ratio"]
+    "name",
+    [
+        "bleu",
+        "perplexity",
+        "f1",
+        "neg_log_loss",
+        "negative_loss",
+        "minus_loss",
+        "lossless",
+        "loss_ratio",
+        "-loss",
+        "1-accuracy",
+        "1 - accuracy",
+        "top5-accuracy",
+        "1/(loss)",
+    ],
 )
 @pytest.mark.parametrize("rule", [Plateau, NewBob, EarlyStop])
 def test_any_other_name_needs_its_direction(rule: Any, name: str) -> None:
@@ -173,7 +191,7 @@ def test_greedy_starts_anew_after_so_many_cuts_at_the_bottom() -> None:
 
 def test_newbob_compares_with_the_observation_before_and_not_with_the_best() -> None:
     falling_after_a_jump = [1.0, 5.0, 4.0, 3.0, 2.0]
-    assert decided(NewBob(watches="loss"), []) == []
+    assert decided(NewBob(watches="m", mode="min"), []) == []
     assert replay(NewBob(watches="loss"), {"loss": falling_after_a_jump}).scale[-1] == 0.5
     plateau = Plateau(watches="loss", factor=0.5, patience=0)
     assert replay(plateau, {"loss": falling_after_a_jump}).scale[-1] == 0.0625
@@ -230,6 +248,14 @@ def test_a_wrong_setting_is_refused_with_the_rule_and_the_value(
 ) -> None:
     with pytest.raises(error, match=message):
         build()
+
+
+def test_numpys_numbers_are_settings_and_leave_the_memory_plain() -> None:
+    factor, patience = np.float32(0.5), np.int64(1)
+    rule = NewBob(watches="loss", factor=factor, patience=patience)  # type: ignore[arg-type]
+    assert rule == NewBob(watches="loss", factor=0.5, patience=1)
+    assert repr(rule) == "NewBob(watches='loss', patience=1)"
+    json.dumps(rule.init())
 
 
 def test_a_reason_says_what_was_seen() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stepsize import InvalidType, InvalidValue, Observation, Scale
-from stepsize.controllers import EarlyStop, Guard, Plateau, replay
+from stepsize import Cosine, InvalidType, InvalidValue, Observation, Scale, StepsizeWarning
+from stepsize.controllers import After, EarlyStop, Experienced, Guard, Plateau, Within, replay
 from stepsize.record import Recorder, read_runs
 from stepsize.signals import Tick
 
@@ -82,8 +82,41 @@ def test_decisions_come_with_their_positions() -> None:
         ({"loss": 3.0}, InvalidType, "no such float"),
         ({"loss": ["high", "low"]}, InvalidType, "could not convert string"),
         ({"loss": ([0, 1], [1.0, 2.0, 3.0])}, InvalidValue, "has 2 positions and 3 numbers"),
+        ({"loss": "321"}, InvalidType, r"a curve must be .* \(str is no sequence of numbers\)"),
+        ({"loss": ([0, 1], {3.2: 1, 2.9: 1})}, InvalidType, "dict is no sequence of numbers"),
+        ({"loss": {0: 3.2, 1: 2.9}}, InvalidType, "no such dict"),
+        ({"loss": ([0, float("nan")], [1.0, 2.0])}, InvalidValue, "finite numbers, but one is nan"),
+        ({"loss": ([0, float("inf")], [1.0, 2.0])}, InvalidValue, "finite numbers, but one is inf"),
     ],
 )
 def test_what_is_no_curve_is_refused(curves: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         replay(PLATEAU, curves)
+
+
+@pytest.mark.parametrize(
+    ("controller", "message"),
+    [
+        (Plateau, r"replay\(Plateau, ...\): .* the class Plateau. .*: Plateau\(...\)"),
+        (Cosine(5), r"replay\(Cosine\(5\), ...\): .* needs init\(\)"),
+        ([PLATEAU], r"replay\(\[Plateau\(.*\)\], ...\): controller must be a controller"),
+    ],
+)
+def test_what_is_no_controller_is_refused(controller: Any, message: str) -> None:
+    with pytest.raises(InvalidType, match=message):
+        replay(controller, {"val_loss": [1.0]})
+
+
+@pytest.mark.parametrize(
+    "controller", [PLATEAU, After(0, Within(0, 1, PLATEAU)), Experienced(PLATEAU, [])], ids=repr
+)
+def test_a_controller_that_watches_none_of_the_curves_is_reported(controller: Any) -> None:
+    with pytest.warns(StepsizeWarning, match="watches 'val_loss', and the curves are 'vall_oss'"):
+        assert replay(controller, {"vall_oss": [1.0, 2.0]}).scale == [1.0, 1.0]
+
+
+def test_a_controller_that_watches_one_of_the_curves_is_not_reported() -> None:
+    replay(Guard(), {"grad_norm": [1.0]})  # what has to be finite is watched as well
+    replay(PLATEAU, {"loss": [1.0], "val_loss": [1.0]})
+    replay(PLATEAU, {})
+    replay(Listener(), {"anything": [1.0]})  # does not say what it watches

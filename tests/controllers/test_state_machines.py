@@ -15,6 +15,7 @@ from stepsize import Constant, Observation, Policy, PolicyState
 from stepsize.controllers import (
     After,
     EarlyStop,
+    Experienced,
     GradientNorm,
     Greedy,
     Guard,
@@ -68,6 +69,7 @@ controllers = st.recursive(
     lambda inner: st.one_of(
         st.builds(When, st.just(is_low), inner),
         st.builds(Within, st.floats(0.1, 1), st.floats(1, 3), inner),
+        st.builds(Experienced, inner, st.lists(st.floats(-4, 4), max_size=25)),
     ),
     max_leaves=3,
 )
@@ -150,7 +152,7 @@ def test_a_policy_of_controllers_is_saved_and_goes_on(
         assert (resumed, again) == (state, decisions)
 
 
-@given(plain)
+@given(plain | st.builds(Experienced, plain, st.lists(st.floats(-4, 4), max_size=25)))
 def test_a_controller_is_a_value(controller: Any) -> None:
     assert pickle.loads(pickle.dumps(controller)) == controller
     assert hash(controller) == hash(copy.copy(controller))
@@ -165,7 +167,11 @@ def test_its_text_is_what_one_would_type() -> None:
     assert repr(Guard()) == "Guard()"
 
 
-@pytest.mark.parametrize("wrap", [partial(After, 3), partial(When, is_low)], ids=["After", "When"])
+@pytest.mark.parametrize(
+    "wrap",
+    [partial(After, 3), partial(When, is_low), partial(Experienced, losses=[1.0])],
+    ids=["After", "When", "Experienced"],
+)
 @pytest.mark.parametrize("controller", [Guard(), Plateau(watches="loss")])
 def test_a_wrapper_says_whether_there_may_be_a_rewind(wrap: Any, controller: Any) -> None:
     expected = isinstance(controller, Guard)

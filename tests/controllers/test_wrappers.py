@@ -1,4 +1,4 @@
-"""After, When, Within: around any controller, around each other, and on any schedule."""
+"""The wrappers: around any controller, around each other, and on any schedule."""
 
 from typing import Any
 
@@ -20,6 +20,7 @@ from stepsize import (
 )
 from stepsize.controllers import (
     After,
+    Experienced,
     Greedy,
     Guard,
     NewBob,
@@ -54,6 +55,37 @@ def test_when_is_the_controller_on_what_the_predicate_holds_for(curve: list[floa
     kept = [value for value in curve if value < 2]
     final = [*replay(PLATEAU, {"loss": kept}).scale, 1.0][len(kept) - 1 if kept else 0]
     assert [*replay(low, {"loss": curve}).scale, 1.0][len(curve) - 1 if curve else 0] == final
+
+
+@given(st.lists(st.sampled_from([{"loss": 1.0}, {"val_loss": 1.0}, {"val_loss": 3.0}, {}])))
+def test_when_takes_a_metric_that_is_not_there_for_no_observation(seen: list[Any]) -> None:
+    fitted = When(lambda seen: seen.metrics["val_loss"] < 2, PLATEAU)
+    low = When(lambda seen: seen.metrics.get("val_loss", 9) < 2, PLATEAU)
+    one, other = fitted.init(), low.init()
+    for metrics in seen:
+        one, decided = fitted.observe(one, Observation(metrics))
+        other, expected = low.observe(other, Observation(metrics))
+        assert (one, decided) == (other, expected)
+
+
+@pytest.mark.parametrize("error", [KeyError("val_loss"), ZeroDivisionError()], ids=repr)
+def test_when_does_not_hide_the_other_errors_of_its_predicate(error: Exception) -> None:
+    def failing(_: Observation) -> bool:
+        raise error
+
+    broken = When(failing, PLATEAU)
+    with pytest.raises(type(error)):
+        broken.observe(broken.init(), Observation({"val_loss": 1.0}))
+
+
+@given(losses, losses)
+def test_experienced_is_the_controller_after_its_losses(
+    before: list[float], curve: list[float]
+) -> None:
+    whole = replay(PLATEAU, {"loss": [*before, *curve]}).scale
+    start = [1.0, *whole][len(before)]
+    later = replay(Experienced(PLATEAU, before), {"loss": curve}).scale
+    assert [start * scale for scale in later] == whole[len(before) :]
 
 
 @given(losses, st.floats(0.05, 1), st.floats(1, 8))
@@ -119,6 +151,10 @@ def test_a_rule_that_wraps_nothing_it_changes_is_the_rule(curve: list[float]) ->
     [
         (lambda: After(-1, PLATEAU), InvalidValue, "steps must be .* at least 0, but is -1"),
         (lambda: After(3, Cosine(9)), InvalidType, r"After\(steps=3, .*needs init\(\)"),  # type: ignore[arg-type]
+        (lambda: After(3, Plateau), InvalidType, r"the class Plateau.*: Plateau\(\.\.\.\)"),  # type: ignore[arg-type]
+        (lambda: Experienced(PLATEAU, None), InvalidType, "losses must be a sequence"),  # type: ignore[arg-type]
+        (lambda: Experienced(PLATEAU, ["low"]), InvalidType, "could not convert"),  # type: ignore[list-item]
+        (lambda: Experienced(PLATEAU, [], ""), InvalidType, "name must be the name of a metric"),
         (lambda: Within(2, 3, PLATEAU), InvalidValue, "low must be .* at most 1, but is 2"),
         (lambda: Within(0, 0.5, PLATEAU), InvalidValue, "high must be .* at least 1, but is 0.5"),
         (lambda: When("loss < 2", PLATEAU), InvalidType, "predicate must be a function"),  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from stepsize import Constant, InvalidValue, Linear, Policy, Rewind, Stop
 from stepsize.controllers import Guard
-from stepsize.errors import StateError, StepsizeWarning, TrainingError, TrainingStopped
+from stepsize.errors import InvalidType, StateError, StepsizeWarning, TrainingError, TrainingStopped
 from stepsize.signals import Decision, Observation, Tick
 from stepsize.torch import TorchTraining, attach, mean_of_ranks
 from stepsize.training import Ring, run
@@ -202,6 +202,44 @@ def test_an_attached_policy_goes_back_to_a_snapshot_from_before_the_trouble() ->
     assert rate.position == 7
     assert rate.next == [0.1 * Linear(100)(7) * 0.5]
     assert ticks[-1].decisions == (decision,)
+
+
+def test_a_snapshot_survives_being_gone_back_to() -> None:
+    loop = Loop()
+    rate = attach(
+        loop.optimizer,
+        Policy(Constant(), [NotFinite()]),
+        snapshot=loop.snapshot,
+        restore=loop.restore,  # torch takes the tensors of what it is given as its own
+        ring=Ring(every=100),
+    )
+    for _ in range(3):
+        rate.observe(loss=loop.step())
+    for scale in (math.nan, math.nan, 1.0):
+        rate.observe(loss=loop.step(scale))
+    assert loop.model.weight.isfinite().all()
+    state = loop.optimizer.state_dict()["state"]
+    assert all(each["exp_avg"].isfinite().all() for each in state.values())
+
+
+def test_a_snapshot_that_cannot_be_copied_is_refused_when_it_is_first_taken() -> None:
+    loop = Loop()
+    rate = attach(
+        loop.optimizer,
+        Policy(Constant(), [NotFinite()]),
+        snapshot=lambda: [loop.model.weight * 2],  # part of a graph
+        restore=print,
+    )
+    with pytest.raises(InvalidType, match=r"must be copied by copy\.deepcopy, but for a list"):
+        rate.observe(loss=loop.step())
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_whole_number_beyond_the_floats_is_infinite(sign: int) -> None:
+    loop, ticks = Loop(), list[Tick]()
+    rate = attach(loop.optimizer, Constant(), sinks=[ticks.append])
+    rate.observe(loss=sign * 10**400)
+    assert ticks[-1].metrics == {"loss": sign * math.inf}
 
 
 def test_without_a_way_back_an_attached_policy_cuts_and_says_so_once() -> None:

@@ -26,6 +26,7 @@ from stepsize import (
     Warmup,
     schedule_function,
 )
+from stepsize.controllers import EarlyStop, Plateau
 from stepsize.testing.schedules import any_schedule
 from stepsize.torch import Attachment, attach
 
@@ -303,12 +304,44 @@ def test_a_state_saved_with_other_controllers_says_so_and_keeps_what_they_had_sc
     saved = rate.state_dict()
 
     resumed = attach(again, Policy(Linear(10), [HalveAtEverySecond(), HalveAtEverySecond()]))
-    with pytest.warns(StateMismatch, match=r"1 controller\(s\), now 2, which start anew"):
+    with pytest.warns(
+        StateMismatch, match=r"saved with the controllers \[.*; those that differ start anew"
+    ):
         resumed.load_state_dict(saved)
     assert resumed.next == [0.05]
     resumed.observe(loss=1.0)
     resumed.observe(loss=1.0)
     assert resumed.next == [0.0125]
+
+
+def test_a_controller_with_other_settings_starts_anew_and_both_are_shown() -> None:
+    before, now = Plateau(watches="loss", patience=1), EarlyStop(watches="loss", patience=2)
+    first, again = sgd([0.1]), sgd([0.1])
+    rate = attach(first, Policy(Linear(10), [before]))
+    for _ in range(3):
+        rate.observe(loss=1.0)
+
+    resumed = attach(again, Policy(Linear(10), [now]))
+    with pytest.warns(StateMismatch) as caught:
+        resumed.load_state_dict(json.loads(json.dumps(rate.state_dict())))
+    assert f"lr: saved with the controllers [{before!r}], now [{now!r}]" in str(caught[0].message)
+    assert resumed.next == rate.next == [0.1 * 0.1]
+    for _ in range(2):
+        assert resumed.observe(loss=1.0) == ()
+
+
+def test_a_state_from_before_controllers_had_texts_is_read() -> None:
+    policy = Policy(Linear(10), [HalveAtEverySecond()])
+    first, again = sgd([0.1]), sgd([0.1])
+    rate = attach(first, policy)
+    rate.observe(loss=1.0)
+    saved = rate.state_dict()
+    del saved["optimizers"][0]["quantities"]["lr"]["tracks"][0]["progress"]["controllers"]
+
+    resumed = attach(again, policy)
+    resumed.load_state_dict(saved)
+    resumed.observe(loss=1.0)
+    assert resumed.next == [0.05]
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsize import Constant, InvalidValue, Linear, Policy, StateMismatch
-from stepsize.controllers import Guard
+from stepsize import Constant, InvalidValue, Linear, Policy, Scale, StateMismatch
+from stepsize.controllers import EarlyStop, Guard, Plateau
 from stepsize.errors import InvalidType, StateError, StepsizeWarning
 from stepsize.signals import Observation, Tick
 from stepsize.testing.training import Bowl
-from stepsize.training import run
+from stepsize.training import Ring, run
 
 POLICY = Policy(Linear(150), [Guard()])
 STEPS = 130
@@ -78,7 +78,7 @@ def test_a_longer_run_goes_on_where_the_shorter_ended(stream: Any, tmp_path: Pat
 
 def test_the_last_two_checkpoints_are_kept_and_nothing_else(stream: Any, tmp_path: Path) -> None:
     (tmp_path / "snapshots").mkdir()
-    (tmp_path / "snapshots" / "dead.blob.123.part").write_bytes(b"half")
+    (tmp_path / "snapshots" / f"{'0a' * 32}.blob.123.part").write_bytes(b"half")
     run(stream(), POLICY, 100, checkpoints=tmp_path, every=10)
     names = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
     assert names == ["checkpoint-000000000090.json", "checkpoint-000000000100.json"]
@@ -89,6 +89,57 @@ def test_the_last_two_checkpoints_are_kept_and_nothing_else(stream: Any, tmp_pat
     assert {path.name for path in (tmp_path / "snapshots").iterdir()} == {
         f"{n}.blob" for n in named
     }
+
+
+def test_nothing_is_removed_that_somebody_else_wrote(stream: Any, tmp_path: Path) -> None:
+    checkpoints, ring = tmp_path / "checkpoints", tmp_path / "ring"
+    files = [
+        checkpoints / "checkpoint-best.pt",
+        checkpoints / "checkpoint-500" / "model.pt",
+        checkpoints / "checkpoint-000000000001.json.bak",
+        checkpoints / "snapshots" / "mine.blob",
+        checkpoints / "snapshots" / "download.part",
+        checkpoints / "snapshots" / f"{'0a' * 32}.blob" / "a_folder",
+        ring / "data.blob",
+        ring / "data.part",
+    ]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    run(stream(), POLICY, 60, checkpoints=checkpoints, every=10, ring=Ring(10, folder=ring))
+    assert [path.read_text() for path in files] == ["mine"] * len(files)
+    assert len([*checkpoints.glob("checkpoint-*0.json")]) == 2
+
+
+class Ears:
+    """A controller that remembers the evaluations, and cuts at every second one."""
+
+    def init(self) -> list[float]:
+        return []
+
+    def observe(
+        self, state: list[float], observation: Observation
+    ) -> tuple[list[float], Sequence[Any]]:
+        if "val_loss" not in observation.metrics:
+            return state, ()
+        heard = [*state, observation.metrics["val_loss"]]
+        return heard, () if len(heard) % 2 else (Scale(0.8, f"heard {heard}"),)
+
+
+@pytest.mark.parametrize("end", [0, 50, 60, 100])
+def test_a_longer_run_sees_the_evaluations_of_the_one_that_was_never_shorter(
+    stream: Any, tmp_path: Path, end: int
+) -> None:
+    class Evaluated(stream):
+        def evaluate(self) -> Mapping[str, float]:
+            return {"val_loss": float(np.abs(self.weights).sum())}
+
+    policy, straight, longer = Policy(Constant(), [Ears()]), Evaluated(), Evaluated()
+    whole = run(straight, policy, 160, evaluate_every=20)
+    run(Evaluated(), policy, end, evaluate_every=20, checkpoints=tmp_path, every=20)
+    outcome = run(longer, policy, 160, evaluate_every=20, checkpoints=tmp_path, every=20)
+    assert outcome == whole
+    assert np.array_equal(longer.weights, straight.weights)
 
 
 # ------------------------------------------------------------------ damage
@@ -125,6 +176,29 @@ def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_taken(
         run(resumed, POLICY, 100, checkpoints=tmp_path, every=20)
     assert resumed.taken == 40
     assert np.array_equal(resumed.weights, straight.weights)
+
+
+def test_a_newest_checkpoint_that_cannot_be_read_is_passed_over(
+    stream: Any, tmp_path: Path
+) -> None:
+    run(stream(), POLICY, 80, checkpoints=tmp_path, every=20)
+    (tmp_path / "checkpoint-000000000090.json").mkdir()
+    (tmp_path / "checkpoint-000000000095.json").symlink_to(tmp_path / "nowhere")
+    resumed = stream()
+    with pytest.warns(StepsizeWarning, match=r"080\.json, because .*a file that can be read"):
+        run(resumed, POLICY, 100, checkpoints=tmp_path, every=20)
+    assert resumed.taken == 20
+
+
+def test_a_damaged_snapshot_is_written_anew(stream: Any, tmp_path: Path) -> None:
+    run(stream(), POLICY, 60, checkpoints=tmp_path, every=20)
+    damaged = _snapshot_of(max(tmp_path.glob("*.json")))
+    _cut_short(damaged)
+    with pytest.warns(StepsizeWarning, match="going on from"):
+        run(stream(), POLICY, 60, checkpoints=tmp_path, every=20)
+    resumed = stream()
+    run(resumed, POLICY, 70, checkpoints=tmp_path, every=20)
+    assert resumed.taken == 10
 
 
 def test_where_all_are_damaged_nothing_is_guessed(stream: Any, tmp_path: Path) -> None:
@@ -169,8 +243,61 @@ def test_another_schedule_is_said_and_the_code_holds(stream: Any, tmp_path: Path
 
 def test_other_controllers_start_anew(stream: Any, tmp_path: Path) -> None:
     run(stream(), Policy(Linear(100)), 40, checkpoints=tmp_path)
-    with pytest.warns(StateMismatch, match=r"0 controller\(s\), now 1, which start anew"):
+    with pytest.warns(StateMismatch, match=r"controllers \[\], now \[Guard.*start anew"):
         run(stream(), Policy(Linear(100), [Guard()]), 50, checkpoints=tmp_path)
+
+
+def test_of_other_controllers_each_that_stayed_keeps_its_memory(
+    stream: Any, tmp_path: Path
+) -> None:
+    early, late = Plateau(watches="val_loss", patience=3), Plateau(watches="loss", patience=60)
+    stop = EarlyStop(watches="loss", patience=100)
+    run(stream(), Policy(Linear(100), [early, late]), 40, checkpoints=tmp_path)
+    ticks: list[Tick] = []
+    with pytest.warns(StateMismatch) as caught:
+        run(stream(), Policy(Linear(100), [stop, late]), 50, [ticks.append], checkpoints=tmp_path)
+    assert f"saved with the controllers [{early!r}, {late!r}]" in str(caught[0].message)
+    assert f"now [{stop!r}, {late!r}]; those that differ start anew" in str(caught[0].message)
+    body = json.loads(max(tmp_path.glob("*.json")).read_bytes().partition(b"\n")[2])
+    fresh = stop.observe(stop.init(), Observation(ticks[0].metrics))[0].keys()
+    first, second = body["states"]["lr"]["memories"]
+    assert first.keys() == fresh
+    assert second.keys() == late.init().keys()
+
+
+def test_a_checkpoint_from_before_controllers_had_texts_is_read(
+    stream: Any, tmp_path: Path
+) -> None:
+    run(stream(), POLICY, 40, checkpoints=tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    body = json.loads(path.read_bytes().partition(b"\n")[2])
+    del body["evaluated"]
+    for states in (body["states"], *(each["states"] for each in body["ring"])):
+        del states["lr"]["controllers"]
+    path.write_bytes(_with_checksum(json.dumps(body).encode()))
+    resumed = stream()
+    run(resumed, POLICY, 50, checkpoints=tmp_path)
+    assert resumed.taken == 10
+
+
+def test_an_object_without_a_text_of_its_own_is_the_same_controller_in_another_process() -> None:
+    one, other = Policy(Constant(), [Ears()]), Policy(Constant(), [Ears()])
+    state, _ = one.observe(one.init(), Observation({"val_loss": 3.0}))
+    assert repr(one.controllers[0]) != repr(other.controllers[0])
+    assert other.load(one.save(state)) == (state, ())
+
+
+@pytest.mark.parametrize(
+    ("controllers", "message"),
+    [
+        (Guard(), r"controllers must be a list, but is a Guard\. Write \[Guard\(\)\]\."),
+        ([Guard], r"but <class '.*Guard'> is a class\. Write Guard\(\.\.\.\)\."),
+        (["guard"], r"has init\(\) and observe.* but 'guard' is a str\."),
+    ],
+)
+def test_what_is_no_list_of_controllers_is_named(controllers: Any, message: str) -> None:
+    with pytest.raises(InvalidType, match=rf"Policy\(\.\.\., controllers=.*{message}"):
+        Policy(Constant(), controllers)
 
 
 class Untidy:
@@ -193,6 +320,16 @@ def test_a_memory_that_is_no_plain_data_is_refused(stream: Any, tmp_path: Path) 
     [
         ({"checkpoints": 3}, InvalidType, "a folder is a str"),
         ({"every": 0}, InvalidValue, "every must be a whole number"),
+        (
+            {"checkpoints": __file__},
+            InvalidValue,
+            r"checkpoints='.*\.py'\): files are written into a folder, .* Name a folder",
+        ),
+        (
+            {"ring": Ring(folder=__file__)},
+            InvalidValue,
+            r"ring=Ring\(.*\)\): files are written into a folder, .* Name a folder",
+        ),
     ],
 )
 def test_a_bad_argument_is_named(

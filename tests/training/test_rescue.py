@@ -245,6 +245,47 @@ def test_a_snapshot_file_that_was_changed_is_not_gone_back_to(stream: Any, tmp_p
         run(stream(changed={70: spoilt}), GUARDED, 90, [damage], ring=Ring(folder=tmp_path))
 
 
+def _damage_newest(folder: Path) -> None:
+    newest = max(folder.glob("*.blob"), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:-1])
+
+
+def test_in_place_of_a_damaged_snapshot_an_older_one_is_gone_back_to(
+    stream: Any, tmp_path: Path
+) -> None:
+    def damage(tick: Tick) -> None:
+        if tick.position == 60:
+            _damage_newest(tmp_path)
+
+    training = stream(changed={70: spoilt})
+    with pytest.warns(StepsizeWarning, match=r"was passed over, because.*damaged or cut short"):
+        outcome = run(training, GUARDED, 90, [damage], ring=Ring(every=20, folder=tmp_path))
+    ((_, decision),) = rewinds(outcome.decisions)
+    assert "to 40. batch 70 is to blame" in decision.reason
+    assert 70 not in training.used
+
+
+def test_a_damaged_snapshot_does_not_keep_a_checkpoint_from_being_written(
+    stream: Any, tmp_path: Path
+) -> None:
+    def damage(tick: Tick) -> None:
+        if tick.position == 65:
+            _damage_newest(tmp_path / "ring")
+
+    with pytest.warns(StepsizeWarning, match=r"one snapshot fewer is kept.*damaged or cut short"):
+        outcome = run(
+            stream(changed={70: spoilt}),
+            GUARDED,
+            90,
+            [damage],
+            ring=Ring(every=20, folder=tmp_path / "ring"),
+            checkpoints=tmp_path / "checkpoints",
+            every=69,
+        )
+    ((_, decision),) = rewinds(outcome.decisions)
+    assert "to 69. batch 70 is to blame" in decision.reason
+
+
 @given(end=st.integers(0, 3_000), keep=st.integers(1, 6))
 def test_the_ages_of_the_snapshots_grow_and_their_number_does_not(end: int, keep: int) -> None:
     kept = Kept[None](Ring(every=50, keep=keep))

@@ -290,3 +290,13 @@ def test_an_optimizer_that_is_attached_already_is_refused_until_it_is_detached()
         run(training, Constant(), steps=1)
     rate.detach()
     assert run(training, Constant(), steps=1).steps == 1
+
+
+def test_clipping_looks_at_what_the_optimizer_trains_and_at_nothing_else() -> None:
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    nn.init.ones_(model[0].weight)
+    nn.init.ones_(model[1].weight)
+    sgd = torch.optim.SGD(model[1].parameters(), lr=0.1)
+    training = TorchTraining(model, sgd, lambda m, x: m(x).mean(), [torch.ones(1, 1)], clip=10.0)
+    norms = [training.step({"lr": [1.0]}).metrics["grad_norm"] for _ in range(5)]
+    assert norms == [1.0] * 5

@@ -3,12 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, cast
 
 from stepsize.errors import InvalidType, InvalidValue
 
-__all__ = ["Configured", "check_choice", "check_count", "check_name", "check_number"]
+__all__ = [
+    "Configured",
+    "check_choice",
+    "check_controller",
+    "check_count",
+    "check_name",
+    "check_number",
+]
 
 
 class Configured:
@@ -33,7 +40,7 @@ def check_number(
     maximum: float = math.inf,
     below: float = math.inf,
 ) -> None:
-    """Refuse a setting that is no finite number within the bounds.
+    """Refuse a setting that is no finite number within the bounds; make it a Python number.
 
     Raises:
         InvalidType: It is no number.
@@ -56,10 +63,13 @@ def check_number(
     number = float(value)
     if not (math.isfinite(number) and minimum <= number <= maximum and above < number < below):
         raise InvalidValue(f"{controller!r}: {name} must be {rule}, but is {value!r}. {remedy}")
+    if not isinstance(value, int):
+        # NumPy's numbers would get into the memory, which has to be plain data.
+        object.__setattr__(controller, name, number)
 
 
 def check_count(controller: Configured, name: str, minimum: int, remedy: str) -> None:
-    """Refuse a setting that is no whole number of at least ``minimum``.
+    """Refuse a setting that is no whole number of at least ``minimum``; make it an ``int``.
 
     Raises:
         InvalidType: It is no whole number.
@@ -67,10 +77,12 @@ def check_count(controller: Configured, name: str, minimum: int, remedy: str) ->
     """
     value = getattr(controller, name)
     rule = f"{name} must be a whole number of at least {minimum}"
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise InvalidType(f"{controller!r}: {rule}, but is {value!r}. {remedy}")
-    if value < minimum:
+    count = int(value)
+    if count < minimum:
         raise InvalidValue(f"{controller!r}: {rule}, but is {value!r}. {remedy}")
+    object.__setattr__(controller, name, count)
 
 
 def check_choice(controller: Configured, name: str, choices: Sequence[str]) -> None:
@@ -96,4 +108,23 @@ def check_name(controller: Configured, name: str) -> None:
         raise InvalidType(
             f"{controller!r}: {name} must be the name of a metric, but is {value!r}. "
             f'Example: {name}="val_loss".'
+        )
+
+
+def check_controller(call: str, controller: object) -> None:
+    """Refuse what is no controller: a class of them, a sequence of them, a schedule.
+
+    Raises:
+        InvalidType: It is none.
+    """
+    rule = f"{call}: controller must be a controller, but is"
+    if isinstance(controller, type):
+        raise InvalidType(
+            f"{rule} the class {controller.__name__}. Give one that was built: "
+            f"{controller.__name__}(...)."
+        )
+    if not (hasattr(controller, "init") and hasattr(controller, "observe")):
+        raise InvalidType(
+            f"{rule} {controller!r}: it needs init() and observe(state, observation). "
+            "Give one such as Plateau(watches='val_loss')."
         )

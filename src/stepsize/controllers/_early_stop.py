@@ -16,8 +16,8 @@ class EarlyStop(ImprovementRule):
 
     Args:
         watches: The metric's name. An observation without it is none.
-        mode: "min" or "max": which is better. May be left out where the name's last word is "loss"
-            or "accuracy".
+        mode: "min" or "max": which is better. May be left out for a plain name whose last word is
+            "loss" or "accuracy".
         patience: How many observations in a row may pass without improvement.
         threshold: What counts as an improvement, >= 0.
         threshold_mode: "relative" to the best value so far, or "absolute".

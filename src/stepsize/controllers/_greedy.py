@@ -20,8 +20,8 @@ class Greedy(ImprovementRule):
 
     Args:
         watches: The metric's name. An observation without it is none.
-        mode: "min" or "max": which is better. May be left out where the name's last word is "loss"
-            or "accuracy".
+        mode: "min" or "max": which is better. May be left out for a plain name whose last word is
+            "loss" or "accuracy".
         high: The most that the rate is raised to, a multiple >= 1 of what the schedule says. It has
             no default: how far a rate may rise is for the one who knows the training.
         low: The least that it is cut to, a multiple > 0 and <= 1.

@@ -1,10 +1,10 @@
 """``Guard``: notice that a training goes wrong, and ask to go back."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from stepsize.controllers._checks import Configured, check_count, check_name, check_number
 from stepsize.controllers._metric import Memory
@@ -21,9 +21,11 @@ _STEADINESS: Final = 0.99  # of the noise
 # has hardly any noise, the second where the loss is so low that single batches stand out.
 _PART_UNLEARNT: Final = 0.02
 _PART_OF_A_SPIKE: Final = 0.1
-# Where less was learnt than this many margins, the margin is so many times as wide.
+# Where less was learnt than this many margins, the bar is so many times that of the calmest noise:
+# a loss that grows from the start takes its noise along.
 _LITTLE: Final = 2
-_FARTHER: Final = 4
+_FARTHER: Final = 6
+_KNOWN: Final = 0.18  # the weight of a noise that was measured from about 20 losses
 
 _TO_DEVIATION: Final = 1.4826  # from the median of absolute deviations, for normal numbers
 _DIFFERENCE_TO_DEVIATION: Final = math.sqrt(math.pi) / 2  # from the mean of absolute differences
@@ -45,7 +47,7 @@ class Guard(Configured):
 
     A rise that is small beside what was learnt since the beginning is none: less than 2 % of it for
     un-learning, 10 % for a spike. Where the loss has fallen by less than twice of what would be
-    called a rise, there is little to un-learn, and the bar for it is four times as high: the losses
+    called a rise, there is little to un-learn, and the bar for it is six times as high: the losses
     of adversarial trainings go up and down. No threshold depends on the loss's unit or on its zero,
     so negative losses are guarded like positive ones. A loss that is *meant* to rise (warm restarts
     of a converged model, a task that changes) looks like un-learning: wrap the guard in ``When``.
@@ -88,12 +90,7 @@ class Guard(Configured):
 
     def __post_init__(self) -> None:
         check_name(self, "watches")
-        if isinstance(self.finite, str):
-            raise InvalidType(
-                f"{self!r}: finite must be a sequence of metrics' names, but is "
-                f"{self.finite!r}. Write finite=[{self.finite!r}]."
-            )
-        object.__setattr__(self, "finite", tuple(self.finite))
+        object.__setattr__(self, "finite", self._checked_finite())
         check_number(self, "rise", "It is a multiple of the log's noise.", above=0)
         check_count(self, "patience", 1, "It counts observations.")
         check_number(self, "spike", "It counts robust deviations.", above=0)
@@ -102,6 +99,16 @@ class Guard(Configured):
         check_count(self, "warmup", 0, "It counts steps.")
         check_count(self, "limit", 0, "It counts rewinds.")
 
+    def _checked_finite(self) -> tuple[str, ...]:
+        given: object = self.finite
+        rule = f"{self!r}: finite must be a sequence of metrics' names, but is {given!r}."
+        if isinstance(given, str):
+            raise InvalidType(f"{rule} Write finite=[{given!r}].")
+        names = tuple(cast(Iterable[object], given)) if isinstance(given, Iterable) else None
+        if names is None or not all(isinstance(name, str) and name for name in names):
+            raise InvalidType(f"{rule} Example: finite=['grad_norm']; finite=() for none.")
+        return cast(tuple[str, ...], names)
+
     def init(self) -> Memory:
         """The memory before the first observation."""
         return {
@@ -109,6 +116,7 @@ class Guard(Configured):
             "best": None,
             "noise": 0.0,
             "noise_weight": 0.0,
+            "calm": None,
             **_UNSETTLED,
         }
 
@@ -164,14 +172,16 @@ class Guard(Configured):
             noise += (1 - _STEADINESS) / noise_weight * (difference - noise)
         learnt = first - best
         margin = max(self.rise * _DIFFERENCE_TO_DEVIATION * noise, _PART_UNLEARNT * learnt)
+        calm = state["calm"] if noise_weight < _KNOWN else min(noise, state["calm"] or noise)
         if learnt < _LITTLE * margin:
-            margin *= _FARTHER
+            margin = _FARTHER * self.rise * _DIFFERENCE_TO_DEVIATION * (calm or noise)
         above = state["above"] + 1 if mean > best + margin else 0
         after = {
             "first": first,
             "best": best,
             "noise": noise,
             "noise_weight": noise_weight,
+            "calm": calm,
             "mean": mean,
             "weight": weight,
             "recent": [*state["recent"], loss][-_RECENT:],

@@ -35,7 +35,8 @@ class MetricRule(Configured, ABC):
     Args:
         watches: The metric's name. An observation without it is none.
         mode: "min" or "max": which is better. May be left out where the name's last word is "loss"
-            or "accuracy"; every other name needs it.
+            or "accuracy" and it is made of letters, digits, "_", "/", "." and spaces, such as
+            "eval/val_loss"; every other name needs it: "-loss" may be the negative of one.
         smoothing: The mean of this many last numbers is judged; 1: each number itself.
         non_finite: What NaN and infinity mean. "ignore": no observation, with a warning at the
             first; "worse": an observation without improvement; "stop": the end of the training.
@@ -54,9 +55,9 @@ class MetricRule(Configured, ABC):
             check_choice(self, "mode", ("min", "max"))
         elif _mode_of(self.watches) is None:
             raise InvalidValue(
-                f"{self!r}: mode must be 'min' or 'max' unless the metric's name ends in "
-                f"'loss' or 'accuracy', but is {self.mode!r} and the name is {self.watches!r}. "
-                "Say which is better: mode='min' or mode='max'."
+                f"{self!r}: mode must be 'min' or 'max' unless the metric's name is plain words "
+                f"of which the last is 'loss' or 'accuracy', but is {self.mode!r} and the name is "
+                f"{self.watches!r}. Say which is better: mode='min' or mode='max'."
             )
 
     @cached_property
@@ -146,7 +147,10 @@ class ImprovementRule(MetricRule):
 
 def _mode_of(name: str) -> Mode | None:
     """Which is better, where the name leaves no doubt."""
+    if not re.fullmatch(r"[\w/. ]+", name):  # "1-accuracy" is a formula
+        return None
     words = re.findall(r"[a-z]+", name.lower())
-    if not words or any(word.startswith("neg") for word in words):  # neg_log_loss is maximised
+    # neg_log_loss and minus_loss are maximised.
+    if not words or any(word.startswith(("neg", "minus")) for word in words):
         return None
     return _MODES.get(words[-1])

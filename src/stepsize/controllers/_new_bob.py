@@ -21,8 +21,8 @@ class NewBob(MetricRule):
 
     Args:
         watches: The metric's name. An observation without it is none.
-        mode: "min" or "max": which is better. May be left out where the name's last word is "loss"
-            or "accuracy".
+        mode: "min" or "max": which is better. May be left out for a plain name whose last word is
+            "loss" or "accuracy".
         factor: What the rate is multiplied by, > 0 and < 1.
         threshold: The relative improvement that is enough. May be negative: so much worse is
             allowed.

@@ -21,8 +21,8 @@ class Plateau(ImprovementRule):
 
     Args:
         watches: The metric's name. An observation without it is none.
-        mode: "min" or "max": which is better. May be left out where the name's last word is "loss"
-            or "accuracy".
+        mode: "min" or "max": which is better. May be left out for a plain name whose last word is
+            "loss" or "accuracy".
         factor: What the rate is multiplied by, > 0 and < 1.
         patience: How many observations in a row may pass without improvement.
         threshold: What counts as an improvement, >= 0.

@@ -1,11 +1,15 @@
 """``replay``: what a controller would have done on a curve."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from heapq import merge
 from typing import Any
 
-from stepsize.errors import InvalidType, InvalidValue
+from stepsize.controllers._checks import check_controller
+from stepsize.controllers._guard import Guard
+from stepsize.errors import InvalidType, InvalidValue, StepsizeWarning
 from stepsize.signals import Controller, Decision, Observation, Rewind, Scale, Stop
 
 __all__ = ["Replay", "replay"]
@@ -33,15 +37,19 @@ def replay(controller: Controller, curves: Mapping[str, Any]) -> Replay:
     would have happened, and what follows is what the controller would say to the run as it went. A
     ``Stop`` ends the replay; a ``Rewind`` multiplies the scale by its factor and does not go back.
 
+    A controller that watches none of the curves decides nothing, and a ``StepsizeWarning`` says so.
+
     Args:
         controller: Any controller; wrappers and one's own as well.
         curves: By metric, its numbers at the positions 0, 1, 2, ...; or a pair (positions,
             numbers), as ``read_runs(file)[0].metrics`` holds. Metrics that were measured at the
-            same position are one observation.
+            same position are one observation. Positions may go back, as they do in the record of a
+            run that was rewound.
 
     Raises:
-        InvalidType: ``curves`` is no mapping, or a curve is no sequence of numbers.
-        InvalidValue: A curve has not one position for each number.
+        InvalidType: ``controller`` is none, ``curves`` is no mapping, or a curve is no sequence of
+            numbers.
+        InvalidValue: A curve has not one position for each number, or one that is not finite.
 
     >>> from stepsize.controllers import Plateau, replay
     >>> plateau = Plateau(watches="val_loss", factor=0.5, patience=0)
@@ -51,12 +59,15 @@ def replay(controller: Controller, curves: Mapping[str, Any]) -> Replay:
     >>> seen.decisions
     ((100.0, Scale(factor=0.5, reason='val_loss (best: 1) has not improved for 1 observation')),)
     """
+    check_controller(f"replay({_typed(controller)}, ...)", controller)
+    observations = _observations(curves)
+    _warn_of_nothing_watched(controller, curves)
     state = controller.init()
     positions: list[float] = []
     scales: list[float] = []
     decisions: list[tuple[float, Decision]] = []
     scale = 1.0
-    for position, metrics in _observations(curves):
+    for position, metrics in observations:
         state, decided = controller.observe(state, Observation(metrics, position=position))
         for decision in decided:
             decisions.append((position, decision))
@@ -69,13 +80,41 @@ def replay(controller: Controller, curves: Mapping[str, Any]) -> Replay:
     return Replay(positions, scales, tuple(decisions))
 
 
+def _typed(controller: object) -> str:
+    return controller.__name__ if isinstance(controller, type) else repr(controller)
+
+
+def _warn_of_nothing_watched(controller: Any, curves: Mapping[str, Any]) -> None:
+    watching = controller
+    while not hasattr(watching, "watches") and hasattr(watching, "controller"):
+        watching = watching.controller
+    watched = getattr(watching, "watches", None)
+    if not isinstance(watched, str):  # somebody's own, that does not say
+        return
+    names = [watched, *watching.finite] if isinstance(watching, Guard) else [watched]
+    if not curves or any(name in curves for name in names):
+        return
+    warnings.warn(
+        f"replay({controller!r}, ...): the controller should watch one of the curves, but watches "
+        f"{', '.join(map(repr, names))}, and the curves are {', '.join(map(repr, curves))}: it "
+        "decides nothing. Give the curve the name that the controller watches.",
+        StepsizeWarning,
+        stacklevel=3,
+    )
+
+
 def _observations(curves: Mapping[str, Any]) -> Iterator[tuple[float, dict[str, float]]]:
     if not isinstance(curves, Mapping):
         raise InvalidType(
             f"replay(..., {type(curves).__name__}): curves must be a mapping from a metric's name "
             'to its numbers, but is none. Example: replay(controller, {"loss": [3.2, 2.9]}).'
         )
-    points = [_points(name, curve) for name, curve in curves.items()]
+    return _together([_points(name, curve) for name, curve in curves.items()])
+
+
+def _together(
+    points: Sequence[Sequence[tuple[float, str, float]]],
+) -> Iterator[tuple[float, dict[str, float]]]:
     together: dict[str, float] = {}
     now = 0.0
     # Merged and not sorted: after a rewind a recorded curve comes to the same positions again.
@@ -92,18 +131,35 @@ def _observations(curves: Mapping[str, Any]) -> Iterator[tuple[float, dict[str, 
 def _points(name: str, curve: Any) -> list[tuple[float, str, float]]:
     call = f"replay(..., {{{name!r}: ...}})"
     try:
-        paired = len(curve) == 2 and all(hasattr(part, "__len__") for part in curve)
-        positions, values = curve if paired else (range(len(curve)), curve)
-        points = [(float(position), name) for position in positions]
-        numbers = [float(value) for value in values]
+        paired = len(curve) == 2 and all(_is_array(part) for part in curve)
+        pair = curve if paired else (range(len(curve)), curve)
+        positions, numbers = (_floats(part) for part in pair)
     except (TypeError, ValueError) as error:
         raise InvalidType(
             f"{call}: a curve must be a sequence of numbers, or a pair (positions, numbers), but "
             f"is no such {type(curve).__name__} ({error}). Example: [3.2, 2.9]."
         ) from error
-    if len(points) != len(numbers):
+    if len(positions) != len(numbers):
         raise InvalidValue(
-            f"{call}: a curve must have one position for each number, but has {len(points)} "
+            f"{call}: a curve must have one position for each number, but has {len(positions)} "
             f"positions and {len(numbers)} numbers."
         )
-    return [(*point, number) for point, number in zip(points, numbers, strict=True)]
+    odd = next((position for position in positions if not math.isfinite(position)), None)
+    if odd is not None:
+        raise InvalidValue(
+            f"{call}: positions must be finite numbers, but one is {odd}. Leave out what has no "
+            "position."
+        )
+    return [(position, name, number) for position, number in zip(positions, numbers, strict=True)]
+
+
+def _is_array(part: Any) -> bool:
+    return hasattr(part, "__len__") and not isinstance(part, str)
+
+
+def _floats(part: Any) -> list[float]:
+    kind = type(part).__name__
+    # These can be iterated as well, but their characters, keys and members are no curve.
+    if isinstance(part, str | bytes | Mapping | Set):
+        raise TypeError(f"{kind} is no sequence of numbers")
+    return [float(number) for number in part]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stepsize.controllers._checks import Configured, check_number
+from stepsize.controllers._checks import Configured, check_controller, check_name, check_number
 from stepsize.controllers._metric import Memory
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.signals import Controller, Decision, Observation, Scale
@@ -27,11 +27,7 @@ class Wrapper(Configured):
         return self.controller.init()
 
     def _check_controller(self) -> None:
-        if not (hasattr(self.controller, "init") and hasattr(self.controller, "observe")):
-            raise InvalidType(
-                f"{self!r}: controller must be a controller, but is {self.controller!r}: it "
-                "needs init() and observe(state, observation)."
-            )
+        check_controller(repr(self), self.controller)
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,7 +82,7 @@ class Experienced(Wrapper):
         name: The metric that they are.
 
     Raises:
-        InvalidType: ``controller`` is none.
+        InvalidType: ``controller`` is none, ``losses`` are no numbers, or ``name`` is no text.
 
     >>> from stepsize.controllers import EarlyStop, Experienced, replay
     >>> rule = EarlyStop(watches="loss", patience=1)
@@ -102,6 +98,15 @@ class Experienced(Wrapper):
 
     def __post_init__(self) -> None:
         self._check_controller()
+        check_name(self, "name")
+        try:
+            losses = tuple(map(float, self.losses))
+        except (TypeError, ValueError) as error:
+            raise InvalidType(
+                f"{self!r}: losses must be a sequence of numbers, but is {self.losses!r} "
+                f"({error}). Example: losses=[2.3, 2.1]."
+            ) from error
+        object.__setattr__(self, "losses", losses)
 
     def init(self) -> Any:
         """The memory after the losses."""
@@ -119,6 +124,9 @@ class Experienced(Wrapper):
 @dataclass(frozen=True, repr=False)
 class When(Wrapper):
     """A controller that sees only the observations for which ``predicate`` holds.
+
+    A metric that is not there is no observation: the predicate does not hold for one without a
+    metric that it asks for by ``seen.metrics[name]``. Its other errors are not caught.
 
     Args:
         predicate: Takes an ``Observation``. A pure function of it, or a replay will differ.
@@ -147,9 +155,22 @@ class When(Wrapper):
 
     def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
         """The memory after ``observation``, and what to do."""
-        if not self.predicate(observation):
-            return state, ()
-        return self.controller.observe(state, observation)
+        try:
+            holds = self.predicate(replace(observation, metrics=_Measured(observation.metrics)))
+        except _NotMeasured:
+            holds = False
+        return self.controller.observe(state, observation) if holds else (state, ())
+
+
+class _NotMeasured(KeyError):
+    """An observation was asked for a metric that it has not: no mistake of the one who asks."""
+
+
+class _Measured(dict[str, float]):
+    """The metrics of an observation."""
+
+    def __missing__(self, name: str) -> float:
+        raise _NotMeasured(name)
 
 
 @dataclass(frozen=True, repr=False)

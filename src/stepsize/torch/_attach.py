@@ -72,8 +72,9 @@ def attach(
         sinks: Each gets a ``Tick`` after each executed step and each observation.
         snapshot: Gives a copy of model and optimizer, for a controller that decides ``Rewind``.
             Called within ``rate.observe``, if nothing is wrong there.
-        restore: Puts such a copy back. Positions stay where they are, so the schedule ends where
-            the loop does.
+        restore: Puts such a copy back. It gets a deep copy of the kept one, so going back costs the
+            memory of one more. Positions stay where they are, so the schedule ends where the loop
+            does.
         ring: How often snapshots are taken and how many are kept; ``Ring()`` if not given.
         **quantities: The same for other quantities: ``weight_decay=...``, ``momentum=...``.
 

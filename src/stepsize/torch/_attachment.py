@@ -1,6 +1,7 @@
 """The handle that ``attach`` gives: what is driven, what is done by hand, what is saved."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, Literal, NoReturn
 
 from torch import Tensor
@@ -231,7 +232,7 @@ class Attachment(Quantity):
             What was decided and done.
 
         Raises:
-            InvalidType: A metric is no number.
+            InvalidType: A metric is no number, or a snapshot cannot be copied.
             TrainingStopped: A controller ends the training.
 
         Warns:
@@ -321,7 +322,8 @@ class Attachment(Quantity):
             StateError: It is no state of such an attachment; nothing has changed.
 
         Warns:
-            StateMismatch: The state was saved with another schedule or base.
+            StateMismatch: The state was saved with another schedule or base, or with other
+                controllers, which start anew.
         """
         _state.load(self._engines, state)
 
@@ -354,6 +356,8 @@ def _flat(lists: Iterable[Sequence[float]]) -> list[float]:
 def _metric(name: str, value: Any) -> float:
     try:
         return float(value.detach() if isinstance(value, Tensor) else value)
+    except OverflowError:  # an int beyond the floats, which torch and NumPy would call infinite
+        return inf if value > 0 else -inf
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidType(
             f"rate.observe({name}={value!r}): a metric is one number. Average it first."

@@ -1,11 +1,12 @@
 """Going back in a loop that its user owns: with the user's own way to, or only by a cut."""
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from stepsize.errors import InvalidValue, StepsizeWarning
+from stepsize.errors import InvalidType, InvalidValue, StepsizeWarning
 from stepsize.policy import PolicyState
 from stepsize.signals import Decision, Rewind, Stop
 from stepsize.torch._engine import Engine
@@ -42,7 +43,7 @@ class Rescue:
 
     Args:
         take: Gives a copy of what the next steps depend on; None if there is no way back.
-        put_back: Takes what ``take`` gave.
+        put_back: Takes what ``take`` gave; it gets a deep copy, and may keep it.
         ring: How the copies are kept.
 
     Raises:
@@ -78,7 +79,10 @@ class Rescue:
         if self._take is None or not _may_rewind(engines) or not self._is_due(engines):
             return
         beside = _Beside([engine.position for engine in engines], _states(engines))
-        self._kept.take(self._observations, self._take(), beside)
+        snapshot = self._take()
+        if not self._kept.positions:
+            _copied(snapshot)  # better refused now than in trouble
+        self._kept.take(self._observations, snapshot, beside)
 
     def _is_due(self, engines: Sequence[Engine]) -> bool:
         besides = self._kept.besides
@@ -117,7 +121,8 @@ class Rescue:
             positions = self._kept.besides[moment].positions
             where = f"Back to the snapshot of position {', '.join(f'{p:g}' for p in positions)}"
             self._kept.forget_after(moment)
-            self._put_back(self._kept.snapshot(moment))
+            # What is put back may become the live state, and this one may be gone back to again.
+            self._put_back(_copied(self._kept.snapshot(moment)))
         for number, engine in enumerate(engines):
             engine.carry_on({each: state for (of, each), state in states.items() if of == number})
         done: list[Decision] = []
@@ -143,6 +148,17 @@ class Rescue:
             StepsizeWarning,
             stacklevel=4,
         )
+
+
+def _copied(snapshot: Any) -> Any:
+    try:
+        return copy.deepcopy(snapshot)
+    except (TypeError, RuntimeError, copy.Error) as error:
+        raise InvalidType(
+            "attach(..., snapshot=...): what snapshot() gives must be copied by copy.deepcopy, but "
+            f"for a {type(snapshot).__name__} it says: {error}. Give what state_dict() returns, "
+            "detached tensors, numbers, or the path of a file."
+        ) from error
 
 
 def _may_rewind(engines: Sequence[Engine]) -> bool:

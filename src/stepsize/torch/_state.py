@@ -7,14 +7,13 @@
                                            "by_hand": {"0": 0.05},
                                            "tracks": [{"rule": 0, "start": 0,
                                                        "schedule": "Cosine(1000)",
-                                                       "progress": PolicyState.to_dict()}]}}}]}
+                                                       "progress": Policy.save(state)}]}}}]}
 
 Bases and schedules are there to be compared: what the code says holds.
 """
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from stepsize.errors import StateError, StateMismatch, StepsizeError
@@ -53,7 +52,7 @@ def _save_one(engine: Engine) -> dict[str, Any]:
                         "rule": identity.rule,
                         "start": identity.start,
                         "schedule": roster.rules[key][identity.rule].policy.text,
-                        "progress": state.to_dict(),
+                        "progress": roster.rules[key][identity.rule].policy.save(state),
                     }
                     for identity, state in roster.states().items()
                     if identity.key == key
@@ -169,14 +168,8 @@ def _read_track(
     policy = rules[identity.rule].policy
     if not is_text_of(text, policy.schedule):
         differences.append(f"{name}: saved with {text}, now {policy.schedule!r}")
-    state, fresh = PolicyState.from_dict(saved["progress"]), policy.init()
-    if len(state.memories) != len(fresh.memories):
-        differences.append(
-            f"{name}: saved with {len(state.memories)} controller(s), now {len(fresh.memories)}, "
-            "which start anew"
-        )
-        state = replace(state, memories=fresh.memories)
-    states[identity] = state
+    states[identity], other = policy.load(saved["progress"])
+    differences.extend(f"{name}: {each}" for each in other)
 
 
 def _by_group(saved: Mapping[str, Any]) -> dict[int, float]:

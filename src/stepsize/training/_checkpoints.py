@@ -10,9 +10,10 @@ does. So a kill at any moment leaves the last checkpoint whole.
 import hashlib
 import json
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from stepsize.errors import InvalidType, StateError, StateMismatch, StepsizeWarn
 from stepsize.policy import Policy, PolicyState
 from stepsize.signals import Decision, Rewind, Scale, Stop
 from stepsize.training._abilities import Packs
-from stepsize.training._files import Blobs, write_whole
+from stepsize.training._files import Blobs, remove_all_but, write_whole
 from stepsize.training._loop import Beside, Loop, Progress
 from stepsize.training._protocol import Training
 from stepsize.training._ring import Kept
@@ -29,6 +30,7 @@ __all__ = ["Checkpoints"]
 
 _VERSION = 1
 _KEPT = 2
+_NAMES = r"checkpoint-\d{12,}\.json"
 _DECISIONS: Mapping[str, type[Decision]] = {each.__name__: each for each in (Scale, Rewind, Stop)}
 
 
@@ -41,6 +43,7 @@ class Checkpoints:
 
     Raises:
         InvalidType: It cannot.
+        InvalidValue: There can be no such folder.
     """
 
     def __init__(self, folder: str | os.PathLike[str], training: Training) -> None:
@@ -58,23 +61,29 @@ class Checkpoints:
         self._folder = Path(folder)
         self._training: Training = training
         self._packer: Packs = training
-        self._blobs = Blobs(self._folder / "snapshots")
+        self._blobs = Blobs(self._folder / "snapshots", f"run(..., checkpoints={str(folder)!r})")
         self._named: dict[Path, frozenset[str]] = {}
 
     # ---------------------------------------------------------------- writing
 
-    def save(self, loop: Loop) -> None:
-        """Write the run as it is now."""
+    def save(self, loop: Loop, *, evaluated: bool = True) -> None:
+        """Write the run as it is now.
+
+        Args:
+            loop: The run.
+            evaluated: Whether the evaluation at this position, if there is one, is done.
+        """
         training = self._blobs.put(self._packer.pack(self._training.snapshot()))
         kept = loop.kept
         snapshots: Sequence[str] = () if kept is None else kept.store(self._blobs)
         body: Mapping[str, Any] = {
             "version": _VERSION,
+            "evaluated": evaluated,
             "progress": _saved_progress(loop.progress),
             "schedules": {q: policy.text for q, policy in loop.drive.policies.items()},
-            "states": _saved_states(loop.drive.states),
+            "states": _saved_states(loop.drive.states, loop.drive.policies),
             "training": training,
-            "ring": [] if kept is None else _saved_ring(kept, snapshots),
+            "ring": [] if kept is None else _saved_ring(kept, snapshots, loop.drive.policies),
         }
         text = json.dumps(body).encode()
         path = self._folder / f"checkpoint-{loop.progress.position:012d}.json"
@@ -86,17 +95,20 @@ class Checkpoints:
 
     def _remove_all_but_the_last(self) -> None:
         wanted = dict(list(self._named.items())[-_KEPT:])
-        for path in self._folder.glob("checkpoint-*"):
-            if path not in wanted:
-                path.unlink(missing_ok=True)
+        remove_all_but({path.name for path in wanted}, self._folder, _NAMES)
         self._named = wanted
         self._blobs.keep_only(frozenset[str]().union(*wanted.values()))
 
     # ---------------------------------------------------------------- reading
 
-    def resume(self, loop: Loop) -> None:
-        """Go on from the last checkpoint that is whole; without any, from the start."""
-        paths = sorted(self._folder.glob("checkpoint-*.json"), key=_written, reverse=True)
+    def resume(self, loop: Loop) -> bool:
+        """Go on from the last checkpoint that is whole; without any, from the start.
+
+        Returns:
+            Whether the evaluation at the position reached, if there is one, is still to come.
+        """
+        written = (path for path in self._folder.iterdir() if re.fullmatch(_NAMES, path.name))
+        paths = sorted(written, key=_age, reverse=True)
         failures: list[StateError] = []
         for path in paths:
             try:
@@ -112,9 +124,11 @@ class Checkpoints:
                     StepsizeWarning,
                     stacklevel=3,
                 )
-            return
+            # Absent in checkpoints of before it was saved.
+            return not body.get("evaluated", True)
         if failures:
             raise failures[0]
+        return False
 
     def _load(self, loop: Loop, path: Path, body: Mapping[str, Any]) -> None:
         differences: list[str] = []
@@ -167,12 +181,18 @@ def _no_checkpoint(path: Path, error: Exception) -> StateError:
     )
 
 
-def _written(path: Path) -> tuple[int, str]:
-    return path.stat().st_mtime_ns, path.name
+def _age(path: Path) -> tuple[int, str]:
+    return path.lstat().st_mtime_ns, path.name
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    checksum, _, text = path.read_bytes().partition(b"\n")
+    try:
+        checksum, _, text = path.read_bytes().partition(b"\n")
+    except OSError as error:
+        raise StateError(
+            f"reading {str(path)!r}: a checkpoint must be a file that can be read, but {error}. "
+            "Restore it from a copy, or delete it."
+        ) from error
     if hashlib.sha256(text).hexdigest().encode() != checksum:
         raise StateError(
             f"reading {str(path)!r}: a checkpoint must have the checksum in its first line, but "
@@ -214,21 +234,25 @@ def _read_progress(saved: Mapping[str, Any]) -> Progress:
     )
 
 
-def _saved_ring(kept: Kept[Beside], snapshots: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+def _saved_ring(
+    kept: Kept[Beside], snapshots: Sequence[str], policies: Mapping[str, Policy]
+) -> Sequence[Mapping[str, Any]]:
     return [
         {
             "position": position,
             "snapshot": name,
             "consumed": beside.consumed,
             "losses": list(beside.losses),
-            "states": _saved_states(beside.states),
+            "states": _saved_states(beside.states, policies),
         }
         for position, name, beside in zip(kept.positions, snapshots, kept.besides, strict=True)
     ]
 
 
-def _saved_states(states: Mapping[str, PolicyState]) -> dict[str, Any]:
-    saved = {quantity: state.to_dict() for quantity, state in states.items()}
+def _saved_states(
+    states: Mapping[str, PolicyState], policies: Mapping[str, Policy]
+) -> dict[str, Any]:
+    saved = {quantity: policies[quantity].save(state) for quantity, state in states.items()}
     for state in saved.values():
         for memory in state["memories"]:
             _require_plain(memory)
@@ -254,17 +278,10 @@ def _read_states(
 ) -> dict[str, PolicyState]:
     states: dict[str, PolicyState] = {}
     for quantity, policy in policies.items():
-        fresh = policy.init()
         if quantity not in saved:
             differences.append(f"{quantity}: now driven, in the saved run not")
-            states[quantity] = fresh
+            states[quantity] = policy.init()
             continue
-        state = PolicyState.from_dict(saved[quantity])
-        if len(state.memories) != len(fresh.memories):
-            differences.append(
-                f"{quantity}: saved with {len(state.memories)} controller(s), now "
-                f"{len(fresh.memories)}, which start anew"
-            )
-            state = replace(state, memories=fresh.memories)
-        states[quantity] = state
+        states[quantity], other = policy.load(saved[quantity])
+        differences.extend(f"{quantity}: {each}" for each in other)
     return states

@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
-from stepsize.errors import StateError
+from stepsize.errors import InvalidValue, StateError
 
-__all__ = ["Blobs", "write_whole"]
+__all__ = ["Blobs", "remove_all_but", "write_whole"]
+
+_BLOB = "[0-9a-f]{64}\\.blob"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -25,6 +28,20 @@ def write_whole(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def remove_all_but(wanted: Collection[str], folder: Path, names: str) -> None:
+    """Remove files of a folder, and what killed writers of them left behind.
+
+    Args:
+        wanted: The names of those that stay.
+        folder: Only files right in it are removed.
+        names: The pattern of the names that were written; others are somebody else's files.
+    """
+    written = re.compile(rf"({names})(\.\d+\.part)?")
+    for path in folder.iterdir():
+        if written.fullmatch(path.name) and path.name not in wanted and path.is_file():
+            path.unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name != "posix":  # Windows opens no folders, and makes renames durable by itself
         return
@@ -40,18 +57,38 @@ class Blobs:
 
     The name is the checksum: a file that was damaged or exchanged is noticed when it is read, and
     the same content is written once.
+
+    Args:
+        folder: Where they lie; made if it is not there.
+        call: What asks for them, as messages name it.
+
+    Raises:
+        InvalidValue: There can be no such folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, call: str) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidValue(
+                f"{call}: files are written into a folder, made if it is not there, but {error}. "
+                "Name a folder of this run's own."
+            ) from error
         self._folder = folder
 
     def put(self, content: bytes) -> str:
         """Keep ``content``; returns its name."""
         name = hashlib.sha256(content).hexdigest()
-        if not self._path(name).exists():
+        if not self._holds(name):
             write_whole(self._path(name), content)
         return name
+
+    def _holds(self, name: str) -> bool:
+        try:
+            self.get(name)
+        except StateError:
+            return False
+        return True
 
     def get(self, name: str) -> bytes:
         """The content of this name.
@@ -77,9 +114,7 @@ class Blobs:
 
     def keep_only(self, names: Collection[str]) -> None:
         """Remove all other contents, and what killed writers left behind."""
-        for path in self._folder.iterdir():
-            if path.suffix == ".part" or (path.suffix == ".blob" and path.stem not in names):
-                path.unlink(missing_ok=True)
+        remove_all_but({self._path(name).name for name in names}, self._folder, _BLOB)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.blob"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import cast
 
-from stepsize.errors import StepsizeWarning, TrainingError
+from stepsize.errors import StateError, StepsizeWarning, TrainingError
 from stepsize.policy import Answer, PolicyState
 from stepsize.signals import Decision, Observation, Rewind, Sink, Stop, Tick
 from stepsize.training._abilities import Skips
@@ -193,12 +193,18 @@ class Loop:
 
     def _cause(self, kept: Kept[Beside], newest: int, suspects: int) -> tuple[int, Cause]:
         """Why, and which snapshot to go back to; the training is there afterwards."""
-        causes: list[Cause] = []
+        tried: list[tuple[int, Cause]] = []
+        damages: list[StateError] = []
         for index in range(newest, -1, -1):
             beside = kept.besides[index]
+            try:
+                snapshot = kept.snapshot(index)
+            except StateError as damage:
+                damages.append(damage)
+                continue
             cause = find_cause(
                 self._training,
-                kept.snapshot(index),
+                snapshot,
                 self.drive.factors_without_rate(int(kept.positions[index])),
                 drawn=range(beside.consumed, self.progress.consumed),
                 suspects=suspects,
@@ -206,12 +212,18 @@ class Loop:
                 usual=beside.losses,
                 agree=self._agree,
             )
+            tried.append((index, cause))
             if cause.blamed != "weights":
-                return index, cause
-            causes.append(cause)
-        # None of them is better than another: as little as possible is given up.
-        self._training.restore(kept.snapshot(newest))
-        return newest, causes[0]
+                break
+        else:
+            if not tried:
+                raise damages[0]
+            # None of them is better than another: as little as possible is given up.
+            index, cause = tried[0]
+            self._training.restore(kept.snapshot(index))
+        if damages:
+            _say_that_one_is_passed_over(damages[0])
+        return index, cause
 
     def _only_cut(
         self, rewinds: Mapping[str, Rewind], seen: int, is_enough: bool
@@ -256,3 +268,11 @@ class Loop:
             f"{at} after all cuts; trouble that no rate ends comes from the data, the model or the "
             "optimizer's state"
         )
+
+
+def _say_that_one_is_passed_over(damage: StateError) -> None:
+    warnings.warn(
+        f"run(...): a snapshot to go back to was passed over, because {damage}",
+        StepsizeWarning,
+        stacklevel=7,
+    )

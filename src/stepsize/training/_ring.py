@@ -1,12 +1,13 @@
 """The ring of snapshots that a rewind goes back to."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from stepsize.errors import InvalidType, InvalidValue
+from stepsize.errors import InvalidType, InvalidValue, StateError, StepsizeWarning
 from stepsize.training._abilities import Packs
 from stepsize.training._files import Blobs
 
@@ -57,7 +58,7 @@ class Ring:
             )
 
 
-@dataclass
+@dataclass(eq=False)
 class _Moment(Generic[T]):
     position: float
     beside: T
@@ -75,13 +76,16 @@ class Kept(Generic[T]):
 
     Raises:
         InvalidType: They are to lie in files, and the training cannot pack them.
+        InvalidValue: There can be no such folder.
     """
 
     def __init__(self, ring: Ring, training: object = None) -> None:
         self._ring = ring
         self._moments: list[_Moment[T]] = []
         self._packer = training if isinstance(training, Packs) else None
-        self._blobs = None if ring.folder is None else Blobs(Path(ring.folder))
+        self._blobs = (
+            None if ring.folder is None else Blobs(Path(ring.folder), f"run(..., ring={ring!r})")
+        )
         if self._blobs is not None and self._packer is None:
             raise InvalidType(
                 f"run(..., ring={ring!r}): snapshots in files need a training with pack(snapshot) "
@@ -141,11 +145,27 @@ class Kept(Generic[T]):
     # ---------------------------------------------------------------- checkpoints
 
     def store(self, blobs: Blobs) -> Sequence[str]:
-        """Put every snapshot into the files of the checkpoints, once; returns their names."""
+        """Put every snapshot into the files of the checkpoints, once; returns their names.
+
+        One whose own file is damaged is dropped: nothing could go back to it.
+
+        Warns:
+            StepsizeWarning: There is such a one.
+        """
         names: list[str] = []
-        for index, moment in enumerate(self._moments):
-            if moment.in_checkpoints is None:
-                moment.in_checkpoints = blobs.put(self._pack(self.snapshot(index)))
+        for moment in tuple(self._moments):
+            try:
+                if moment.in_checkpoints is None:
+                    snapshot = self.snapshot(self._moments.index(moment))
+                    moment.in_checkpoints = blobs.put(self._pack(snapshot))
+            except StateError as damage:
+                self._moments.remove(moment)
+                warnings.warn(
+                    f"run(..., ring={self._ring!r}): one snapshot fewer is kept, because {damage}",
+                    StepsizeWarning,
+                    stacklevel=4,
+                )
+                continue
             names.append(moment.in_checkpoints)
         return names
 

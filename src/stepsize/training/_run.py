@@ -80,7 +80,7 @@ def run(
             ``recommend``, or in another loop.
         evaluate_every: Steps between evaluations.
         ring: How snapshots are kept for rewinds; ``Ring()`` if not given.
-        checkpoints: A folder of this run's own. Every file in it is written whole or not at all,
+        checkpoints: A folder of this run's own. Every file of it is written whole or not at all,
             and read only if its checksum holds; the last two checkpoints are kept.
         every: Steps between checkpoints.
         agree: Where several ranks train together: a function from what this rank observed to what
@@ -91,8 +91,8 @@ def run(
         How it ended.
 
     Raises:
-        InvalidValue: ``steps``, ``start``, ``evaluate_every`` or ``every`` is out of range, or a
-            sequence has not one plan for each optimizer.
+        InvalidValue: ``steps``, ``start``, ``evaluate_every`` or ``every`` is out of range, a
+            sequence has not one plan for each optimizer, or a folder cannot be made.
         InvalidType: There are checkpoints, and the training has no ``pack`` and ``unpack``.
         TrainingError: A group has base rate 0 under ``Absolute``; or 1,000 steps in a row were
             skipped.
@@ -100,8 +100,10 @@ def run(
             controller's memory is no plain data.
 
     Warns:
-        StateMismatch: The checkpoint was written with another schedule or other controllers.
-        StepsizeWarning: The newest checkpoint is damaged, and the one before is taken.
+        StateMismatch: The checkpoint was written with another schedule or other controllers, whose
+            memories start anew.
+        StepsizeWarning: The newest checkpoint or a snapshot of the ring is damaged, and one from
+            before is taken.
 
     >>> from stepsize import Linear
     >>> from stepsize.testing.training import Bowl
@@ -120,9 +122,12 @@ def run(
     kept = Kept[Beside](ring or Ring(), training) if rescues else None
     loop = Loop(training, drive, sinks, kept, agree or _as_seen, start)
     saver = None if checkpoints is None else Checkpoints(checkpoints, training)
-    if saver is not None:
-        saver.resume(loop)
+    is_unevaluated = saver is not None and saver.resume(loop)
     progress = loop.progress
+    is_on_the_way = start < progress.position < steps and progress.stopped is None
+    is_due = evaluate_every is not None and progress.position % evaluate_every == 0
+    if is_unevaluated and is_on_the_way and is_due:
+        loop.evaluate()  # a shorter run ended here, and took this one for its last
     while True:
         while progress.position < steps and progress.stopped is None:
             advanced = loop.step()
@@ -132,7 +137,7 @@ def run(
             if going_on and saver is not None and progress.position % every == 0:
                 saver.save(loop)
         if saver is not None:
-            saver.save(loop)
+            saver.save(loop, evaluated=False)
         metrics = loop.evaluate()
         if progress.position >= steps or progress.stopped is not None:
             break  # else the last evaluation led to a rewind
