@@ -70,10 +70,16 @@ praise. Where one finding is the cause of others, only the cause is named.
 | MLflow's file store | `meta.yaml` beside `metrics/` | metrics |
 
 Positions are those of the column that counts optimizer steps (`global_step`, `step`,
-`trainer/global_step`, `iteration`, …), else of `epoch`, else the numbers of the rows; a note says
-so. A file that is cut short or damaged is read as far as it goes, values that are no finite numbers
-are counted, and notes say both. Nothing is unpickled or evaluated, and what a log brings to the
-terminal is written out if it could steer it.
+`trainer/global_step`, `iteration`, …), else of `epoch`, else, or where all steps are equal, the
+numbers of the rows; a note says so. A file that is cut short or damaged is read as far as it goes;
+that its run ended too early is then *possible* at most. Of a folder's runs, those that can be read
+are. Notes name what was left out, count values that are no finite numbers, and say where a step
+comes again with another value, as in a log that a second run was appended to.
+
+Nothing is unpickled or evaluated. What could steer a terminal is written out: in `--csv` as
+`\\x1b`, into a pipe too, and in `--json` as JSON's own escapes, from which a parser has the name as
+it was. Text is UTF-8, or UTF-16 with its mark; above a CSV's header, or in its
+place, there may be `#` comments.
 
 Not read: MLflow's database (`mlflow.db`), and W&B runs that lie on its server; export those as CSV.
 """

@@ -109,6 +109,22 @@ def test_what_a_log_says_cannot_steer_the_terminal(stepsize: Call, tmp_path: Pat
     assert not {"\x1b", "\x07", "\u202e"} & set(result.output)
 
 
+@pytest.mark.parametrize("option", ["--csv", "--json"])
+def test_what_scripts_read_cannot_steer_it_either(
+    stepsize: Call, tmp_path: Path, option: str
+) -> None:
+    name = EVIL.replace("/", "") + "\x7f\x9b2J\n"
+    path = log(tmp_path / f"{name}.csv", diverged=True)
+    result = stepsize("diagnose", path, option)
+    assert result.exit_code == 1
+    assert all(each.isprintable() or each == "\n" for each in result.stdout)
+    if option == "--json":
+        assert json.loads(result.stdout)[0]["run"] == name
+    else:
+        [row] = csv.DictReader(io.StringIO(result.stdout))
+        assert row["run"] == name.encode("unicode_escape").decode()
+
+
 def test_a_path_that_is_shown_cannot_steer_it_either(stepsize: Call, tmp_path: Path) -> None:
     result = stepsize("diagnose", tmp_path / f"{EVIL.replace('/', '')}.csv")
     assert result.exit_code == 2

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks.synthetic_runs import FAULTS, SyntheticRun, run_with
+from benchmarks.synthetic_runs import FAULTS, SyntheticRun, expected_loss, run_with
 from stepsize import Tick
 from stepsize.diagnose import RULES, Curve, Finding, findings
 from stepsize.errors import InvalidType, InvalidValue
@@ -266,3 +266,66 @@ def test_a_loss_that_never_came_below_its_beginning_has_diverged() -> None:
     finding = only(run(loss=noisy(loss)))
     assert finding.name == "diverged"
     assert "0.01 instead of 0.1" in finding.change
+
+
+# ------------------------------------------------------------------ what is meant
+
+
+def trained(rates: np.ndarray, noise: float = 0.02) -> SimpleNamespace:
+    return run(rates, noisy(expected_loss(rates), noise), np.arange(float(len(rates))))
+
+
+def test_a_level_that_a_step_schedule_holds_is_no_early_end() -> None:
+    for cuts in (2, 3):
+        edges = np.linspace(500, 1000, cuts, endpoint=False)
+        rates = 0.1 ** np.searchsorted(edges, np.arange(1000), side="right")
+        assert names(trained(rates)) == []
+
+
+def test_an_exponential_decay_to_a_hundredth_is_no_early_end() -> None:
+    assert names(trained(0.01 ** (np.arange(1000) / 1000), 0.001)) == []
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-4, 0.01])
+def test_a_smooth_decay_that_reached_its_floor_early_is_told(floor: float) -> None:
+    rates = 0.3 * np.maximum(1 - np.arange(1000) / 500, floor)
+    assert "decay_ended_early" in names(trained(rates))
+
+
+def restarting(steps: int, period: int) -> np.ndarray:
+    return 0.5 * (1 + np.cos(np.pi * (np.arange(steps) % period) / period))
+
+
+@pytest.mark.parametrize(("ended", "period"), [(450, 400), (600, 400), (810, 200), (830, 200)])
+def test_a_warm_restart_that_ends_within_a_cycle_has_not_diverged(ended: int, period: int) -> None:
+    for noise in (0.001, 0.02):
+        assert "diverged" not in names(trained(restarting(ended, period), noise))
+
+
+def test_a_loss_lost_after_a_restart_and_in_a_warmup_has_diverged() -> None:
+    given = trained(restarting(900, 400), 0.001)
+    loss = given.metrics["loss"][1]
+    loss[810:] += (np.linspace(0, 1, 90) ** 0.5) * (loss[0] - loss[809])
+    assert "diverged" in names(given)
+    warmup = trained(0.3 * np.minimum(np.arange(1000) / 800, 1), 0.001)
+    warmup.metrics["loss"][1][700:] += np.linspace(0, 1, 300)
+    assert "diverged" in names(warmup)
+
+
+def test_of_a_log_that_was_cut_short_an_early_end_is_only_possible() -> None:
+    given = run(np.linspace(0.1, 0.05, 400), FALLING)
+    constant = run(np.full(400, 0.1), FALLING)
+    for each, name in ((given, "ended_before_cooldown"), (constant, "never_decayed")):
+        [whole] = [found for found in findings(each) if found.name == name]
+        each.cut_short = True
+        [cut] = [found for found in findings(each) if found.name == name]
+        assert (whole.sure, cut.sure) == ("likely", "possible")
+        assert "the run may have gone on" in cut.evidence
+
+
+def test_values_too_large_to_count_with_give_no_numbers_that_are_none() -> None:
+    for size in (1e160, 1e300, 1e307, 3e307):
+        loss = size * (3 * np.exp(-AT / 20) + np.sin(AT / 2))
+        for finding in findings(run(np.full(400, 0.1), loss)):
+            assert np.isfinite(list(finding.numbers.values())).all()
+            assert not {"inf", "nan"} & set(finding.evidence.split())

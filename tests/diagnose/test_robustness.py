@@ -55,7 +55,7 @@ def test_any_curves_give_findings_or_none(
 ) -> None:
     for finding in findings(run, steps=steps, steps_per_epoch=steps_per_epoch):
         assert finding.name in [rule.name for rule in RULES]
-        assert np.isfinite([finding.start, finding.end]).all()
+        assert np.isfinite([finding.start, finding.end, *finding.numbers.values()]).all()
 
 
 @settings(max_examples=50)

@@ -50,6 +50,15 @@ def test_a_run_without_metrics_is_refused(tmp_path: Path) -> None:
         read_logs(tmp_path)
 
 
+def test_a_run_without_metrics_does_not_hide_the_others(tmp_path: Path) -> None:
+    folder = store(tmp_path)
+    (folder / "0" / "a0" / "metrics").mkdir(parents=True)
+    (folder / "0" / "a0" / "meta.yaml").write_text("")
+    first, _ = read_logs(folder)
+    assert first.name == "name of a1"
+    assert f"Left out: {str(folder / '0' / 'a0')!r}" in first.notes[0]
+
+
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="MLflow is not installed")
 def test_what_mlflow_writes_is_read(tmp_path: Path) -> None:
     code = """

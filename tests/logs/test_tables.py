@@ -38,6 +38,68 @@ def test_a_table_is_read_with_its_rate_apart(tmp_path: Path, separator: str, mar
     assert list(run.metrics) == ["loss"]
 
 
+def same(path: Path) -> LoggedRun:
+    """The run of the file, in which the rate and the loss are those of a plain table."""
+    run = read(path)
+    assert points(run, "lr") == [(0, 0.1), (10, 0.2)]
+    assert points(run, "loss") == [(0, 2.5), (10, 1.5)]
+    assert {*run.quantities, *run.metrics} == {"lr", "loss"}
+    return run
+
+
+def test_utf_16_is_read_by_its_mark(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes("step,lr,loss\n0,0.1,2.5\n10,0.2,1.5\n".encode("utf-16"))
+    assert same(path).notes == ()
+
+
+@pytest.mark.parametrize("header", ["step,lr,loss", "step,lr,loss,"])
+def test_a_separator_after_each_row_is_no_cell(tmp_path: Path, header: str) -> None:
+    assert same(written(tmp_path, f"{header}\n0,0.1,2.5,\n10,0.2,1.5,\n")).notes == ()
+
+
+@pytest.mark.parametrize("above", ["# run 7, of today\nstep,lr,loss", "# of\n\n# step,lr,loss"])
+def test_comments_may_stand_above_the_header_or_be_it(tmp_path: Path, above: str) -> None:
+    run = same(written(tmp_path, f"{above}\n0,0.1,2.5\n10,0.2,1.5\n# done\n"))
+    assert (run.notes, run.cut_short) == ((), False)
+
+
+def test_decimal_commas_are_read_beside_semicolons_and_noted(tmp_path: Path) -> None:
+    run = same(written(tmp_path, "step;lr;loss\n0;0,1;2,5\n10;2,0e-1;1,5\n"))
+    assert run.notes == ("Commas in numbers were read as decimal points.",)
+
+
+@pytest.mark.parametrize("step", [7, 10**18])
+def test_where_no_step_tells_rows_apart_they_are_numbered(tmp_path: Path, step: int) -> None:
+    losses = ("3", "nan", "1")
+    text = "step,lr,loss\n" + "".join(f"{step},0.1,{loss}\n" for loss in losses)
+    run = read(written(tmp_path, text))
+    assert run.metrics["loss"].positions.tolist() == [0, 1, 2]
+    assert run.notes == (
+        "All steps that were logged are equal, or beyond 2^53: positions are the numbers of the "
+        "rows, not 'step'.",
+        "'loss': 1 of 3 values are not finite.",
+    )
+
+
+def test_steps_beyond_what_can_be_counted_are_noted(tmp_path: Path) -> None:
+    run = read(written(tmp_path, f"step,loss\n0,3\n1,2\n{10**18},1\n"))
+    assert run.notes == ("1 points lie at steps beyond 2^53, where rules do not look.",)
+
+
+def test_two_columns_of_one_name_are_noted(tmp_path: Path) -> None:
+    run = read(written(tmp_path, "step,loss,loss\n0,3,4\n"))
+    assert points(run, "loss") == [(0, 4)]
+    assert run.notes == ("Several columns are called 'loss': the last one counts.",)
+
+
+def test_a_log_of_two_runs_is_noted(tmp_path: Path) -> None:
+    rows = [f"{epoch},{0.1},{3 / (1 + epoch) + again}\n" for again in (0, 1) for epoch in range(50)]
+    run = read(written(tmp_path, "epoch,lr,loss\n" + "".join(rows)))
+    assert "Up to 50 steps come again with other values ('loss')" in run.notes[1]
+    assert "each to its own file" in run.notes[1]
+
+
 def test_lightnings_table_has_gaps_and_rates_in_rows_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "version_0").mkdir()
     written(
@@ -122,9 +184,35 @@ def test_an_object_of_lists_and_a_list_of_objects_are_the_same_log(tmp_path: Pat
 
 
 def test_a_table_that_was_cut_short_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None:
-    run = read(written(tmp_path, "step,loss\n0,2.5\n1,1.5\n2,0.1"))
+    run = read(written(tmp_path, "step,lr,loss\n0,1,2.5\n1,1,1.5\n2,0.1"))
     assert points(run, "loss") == [(0, 2.5), (1, 1.5)]
     assert run.notes == ("Left out: line 4 not whole. The file may have been cut short.",)
+    assert run.cut_short
+
+
+def test_a_last_line_with_all_its_cells_counts_and_a_note_says_what_may_lack(
+    tmp_path: Path,
+) -> None:
+    run = read(written(tmp_path, "step,loss\n0,2.5\n1,1.5\n2,0.1"))
+    assert points(run, "loss") == [(0, 2.5), (1, 1.5), (2, 0.1)]
+    assert run.notes == ("Line 4, the last, has no end: its last number may lack digits.",)
+    assert not run.cut_short
+
+
+def test_a_line_that_is_not_whole_amid_others_is_no_lost_end(tmp_path: Path) -> None:
+    run = read(written(tmp_path, "step,loss\n0,2.5\n1\n2,0.5\n"))
+    assert "line 3 not whole" in run.notes[0]
+    assert not run.cut_short
+
+
+@pytest.mark.parametrize("broken", ['p": 0, "loss": 3}', '{"step": 0, "lo', "a word"])
+def test_json_lines_whose_first_line_is_broken_are_read_from_the_second(
+    tmp_path: Path, broken: str
+) -> None:
+    run = read(written(tmp_path, broken + '\n{"step": 1, "loss": 2}\n{"step": 2, "loss": 1}\n'))
+    assert (run.form, points(run, "loss")) == ("JSON lines", [(1, 2), (2, 1)])
+    assert "line 1 not whole" in run.notes[0]
+    assert not run.cut_short
 
 
 def test_json_lines_that_were_cut_short_are_read_up_to_the_last_whole_one(tmp_path: Path) -> None:
@@ -146,8 +234,13 @@ def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
         (" \n ", "empty"),
         ("1,2\n3,4\n", "begins with a line of names"),
         ("a log\nof words\n", "no log that stepsize knows"),
-        ("step,loss\n", "no numbers"),
+        ("step,loss\n", "nothing was logged"),
+        ("step,loss", "nothing was logged"),
+        ("[]", "nothing was logged"),
+        ("{}", "nothing was logged"),
+        ('{"log_history": []}', "nothing was logged"),
         ("[1, 2]", "no numbers"),
+        ('[{"step": 0, "loss": 2}, {"st', "cut short.*Restore it from a copy"),
         ('{"log_history": [', "damaged or was cut short"),
         ("{not json}\n", "no log that stepsize knows"),
         ("[" * 100_000, "nested too deeply"),
@@ -166,6 +259,21 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"PK\x03\x04\x80\xff" * 50)
     with pytest.raises(RunFileError, match="no log that stepsize knows"):
         read_logs(tmp_path / "model.pt")
+
+
+def test_a_checkpoint_that_was_cut_short_is_taken_from_the_one_before(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"log_history": [{"step": 1', "trainer_state.json")
+    with pytest.raises(RunFileError, match="checkpoint before this one"):
+        read_logs(path)
+
+
+def test_text_in_another_encoding_is_refused_with_the_command_that_turns_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes("step,loss,Qualität\n0,2.5,1\n".encode("latin-1"))
+    with pytest.raises(RunFileError, match=r"0xe4.*Latin-1.*iconv -f LATIN1 -t UTF-8"):
+        read_logs(path)
 
 
 def test_a_path_without_a_log_is_refused(tmp_path: Path) -> None:

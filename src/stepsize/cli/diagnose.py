@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from stepsize.cli.options import script_options
-from stepsize.cli.screen import print_csv, print_json, screen
+from stepsize.cli.screen import print_csv, print_json, screen, written_out
 from stepsize.diagnose import RULES, Finding, findings
 from stepsize.errors import StepsizeError
 from stepsize.logs import LoggedRun, read_logs
@@ -99,7 +99,7 @@ def command(
                 diagnoses.append(_Diagnosis(file, run, kept))
         except StepsizeError as error:
             unreadable = True
-            click.echo(f"Error: {_shown(str(error))}", err=True)
+            click.echo(f"Error: {written_out(str(error))}", err=True)
     if as_csv:
         print_csv(_COLUMNS, [row for each in diagnoses for row in _rows(each)])
     elif as_json:
@@ -110,18 +110,11 @@ def command(
             if index:
                 console.print()
             for line in _lines(diagnosis):
-                console.print(_shown(line), soft_wrap=True)
+                console.print(written_out(line), soft_wrap=True)
     if unreadable:
         ctx.exit(_UNREADABLE)
     if any(each.findings for each in diagnoses):
         ctx.exit(_FOUND)
-
-
-def _shown(text: str) -> str:
-    """A text that others wrote, with what could steer a terminal written out."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
 
 
 def _lines(diagnosis: _Diagnosis) -> Iterator[str]:

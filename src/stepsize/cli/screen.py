@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["print_csv", "print_json", "print_table", "screen"]
+__all__ = ["print_csv", "print_json", "print_table", "screen", "written_out"]
 
 
 def screen() -> "Console":
@@ -31,17 +31,44 @@ def print_table(console: "Console", table: "Table") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value. What JSON has no number for, NaN and the infinities, is null."""
-    click.echo(json.dumps(_finite(value), ensure_ascii=False, indent=2))
+    """Print one JSON value. What JSON has no number for, NaN and the infinities, is null.
+
+    What could steer a terminal stands as JSON's own escapes: a parser gives it back.
+    """
+    text = json.dumps(_finite(value), ensure_ascii=False, indent=2)
+    click.echo(
+        "".join(each if each.isprintable() or each == "\n" else _escaped(each) for each in text)
+    )
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table with a header."""
+    """Print a table with a header.
+
+    In its texts, what could steer a terminal is written out, into a pipe too: a cell is the same
+    wherever it goes. JSON has the names as they are.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows(
+        [written_out(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     click.echo(text.getvalue(), nl=False)
+
+
+def written_out(text: str) -> str:
+    """A text that others wrote, with what could steer a terminal written out.
+
+    >>> written_out("run \\x1b[2J")
+    'run \\\\x1b[2J'
+    """
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def _finite(value: Any) -> Any:

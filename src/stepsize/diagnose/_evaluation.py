@@ -89,7 +89,7 @@ def noisy_evaluation(run: RunView) -> Found | None:
     return Found(
         "likely",
         f"From one evaluation to the next the validation loss scatters by {number_text(noise, 2)}, "
-        f"{100 * noise / descent:.0f} % of its descent; in the second half it fell by "
+        f"{100 * (noise / descent):.0f} % of its descent; in the second half it fell by "
         f"{number_text(half.fall.size, 2)}.",
         f"Evaluate on {times} times as many samples to bring the scatter to 1 % of the descent, "
         "always the same ones, and in evaluation mode; or let rules watch an average over "

@@ -94,6 +94,7 @@ def findings(
         metrics=run.metrics,
         planned=_above_zero(given, "steps", steps) or _said_to_be_planned(run),
         steps_per_epoch=_above_zero(given, "steps_per_epoch", steps_per_epoch),
+        cut_short=getattr(run, "cut_short", False) is True,
     )
     # A log of text without a single number that counts has nothing that could be wrong.
     with np.errstate(all="ignore"):

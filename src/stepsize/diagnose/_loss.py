@@ -13,6 +13,7 @@ from stepsize.plot import number_text, position_text
 __all__ = ["diverged", "oscillation", "plateau_at_high_rate", "spikes"]
 
 _LOST: Final = 0.15
+_ROSE: Final = 1.5
 _STANDS_OUT: Final = 8.0
 _MOST_RISES: Final = 3
 _FEWEST_POINTS: Final = 30
@@ -49,7 +50,8 @@ def diverged(run: RunView) -> Found | None:
     """The loss was lost for good: it is no number any more, or it gave back what it had gained.
 
     From some point to the end the loss is not finite; or its last twentieth lies above its lowest
-    window by more than 15 % of the whole descent and by 8 times its noise; or it was above its
+    window by more than 15 % of the whole descent and by 8 times its noise, and it is not that the
+    rate came back, as at a warm restart, to where the loss had been so before; or it was above its
     first points in the median of the run, and is no lower at the end.
     """
     return _no_number(run) or _lost(run) or _never_fell(run)
@@ -88,18 +90,39 @@ def _lost(run: RunView) -> Found | None:
     if np.sum(above[1:] & ~above[:-1]) > _MOST_RISES:
         return None  # it comes back again and again: an oscillation
     later = middles[above & (np.arange(len(levels)) >= lowest)]
+    if _as_at_this_rate_before(run, float(middles[lowest]), levels[lowest] + lost / 2):
+        return None
     since = float(later[0]) if len(later) else float(end.positions[0])
     return Found(
         "certain" if lost > 3 * _LOST * descent else "likely",
         f"The loss was {number_text(levels[lowest])} at step "
         f"{position_text(round(middles[lowest]))} and ended at {number_text(end.level)}: "
-        + (f"{100 * lost / descent:.0f} %" if lost < descent else "all")
+        + (f"{100 * (lost / descent):.0f} %" if lost < descent else "all")
         + " of its descent is lost.",
         _restart(run, since),
         start=float(middles[lowest]),
         end=run.last,
         numbers={"lowest": float(levels[lowest]), "ended": end.level, "noise": near.noise},
     )
+
+
+def _as_at_this_rate_before(run: RunView, lowest_at: float, level: float) -> bool:
+    """Whether the rate rose since ``lowest_at``, and the loss was above ``level`` at such rates.
+
+    A warm restart takes back what the decay of the rate had brought, and brings it again.
+    """
+    if not run.has_rate:
+        return False
+    rate = run.rate_at(float(run.loss.positions[-1])) or 0.0
+    if not rate > _ROSE * (run.rate_at(lowest_at) or 0.0):
+        return False
+    earlier = run.rate.between(-math.inf, lowest_at)
+    as_high = np.flatnonzero(earlier.values >= rate / 2)
+    if not len(as_high):
+        return False
+    below = np.flatnonzero(earlier.values[: as_high[-1]] < rate / 2)
+    began = earlier.positions[below[-1] + 1 if len(below) else 0]
+    return run.loss.between(float(began), float(earlier.positions[as_high[-1]])).level > level
 
 
 def _never_fell(run: RunView) -> Found | None:
@@ -279,8 +302,9 @@ def oscillation(run: RunView) -> Found | None:
     return Found(
         "likely" if spread > 2 * _SWING * run.descent else "possible",
         f"From step {position_text(round(middle))} on the loss swings about "
-        f"{number_text(half.level)} by ±{number_text(spread)}, {100 * spread / run.descent:.0f} % "
-        f"of its descent, and crosses that level {turns} times.",
+        f"{number_text(half.level)} by ±{number_text(spread)}, "
+        f"{100 * (spread / run.descent):.0f} % of its descent, and crosses that level {turns} "
+        "times.",
         f"{decay}, or let it decay to 0 over what is left: ... >> Linear(steps). A rule such as "
         "Plateau does it by itself.",
         start=float(half.positions[0]),

@@ -20,6 +20,9 @@ __all__ = [
 
 _FEWEST_POINTS: Final = 10
 _SPENT: Final = 0.02
+_ALMOST_ZERO: Final = 1e-3
+_ZERO: Final = 1e-6
+_CUT: Final = 0.5
 _MOMENT: Final = 0.1
 _CLIMBS_TO: Final = 0.5
 _LONGEST_TAIL: Final = 0.1
@@ -191,14 +194,14 @@ def _spread(run: RunView) -> str:
 def decay_ended_early(run: RunView) -> Found | None:
     """The rate was near zero while there was still time, and while the loss still fell.
 
-    Below 2 % of the peak for more than a tenth of the run, to its end; and just before, over as
+    Below 0.1 % of the peak, or, below 2 %, at the floor of a smooth decay, for more than a tenth of
+    the run, to its end; a level above 0 that the rate was cut to is none. And just before, over as
     long a stretch or the half of what was before, the loss fell by more than three standard errors,
     or these are above 2 % of the descent, so that nobody can tell.
     """
     if not run.has_rate or len(run.rate) < _FEWEST_POINTS:
         return None
-    alive = run.rate.positions[run.rate.values >= _SPENT * run.peak]
-    over = float(alive[-1])
+    over = _reached_its_floor(run)
     tail = run.last - over
     if tail <= _LONGEST_TAIL * run.length:
         return None
@@ -219,14 +222,28 @@ def decay_ended_early(run: RunView) -> Found | None:
             process = f" It ended at 1/{count} of the run: see whether {count} processes step it."
     return Found(
         "likely" if falls else "possible",
-        f"From step {position_text(over)} on the rate is below {_percent(_SPENT, 1)} of its peak, "
-        f"{rate_text(run.peak)}: {_percent(tail, run.length)} of the run.{then}",
+        f"After step {position_text(over)} the rate is {rate_text(run.last_rate)}, at most "
+        f"{_percent(_SPENT, 1)} of its peak, {rate_text(run.peak)}: {_percent(tail, run.length)} "
+        f"of the run.{then}",
         f"Let the decay end at step {position_text(total)} instead of {position_text(over)}: "
         f".over({total}).{process}",
         start=over,
         end=run.last,
         numbers={"spent_at": over, "tail": tail},
     )
+
+
+def _reached_its_floor(run: RunView) -> float:
+    """The last position before the rate stays almost 0, or at the floor of a smooth decay."""
+    rates = run.rate.values
+    floor = 1.001 * run.last_rate if run.last_rate < _SPENT * run.peak else 0.0
+    last = int(np.flatnonzero(rates > max(floor, _ALMOST_ZERO * run.peak))[-1])
+    before = rates[max(last - 1, 0)]
+    held = math.isclose(before, rates[last], rel_tol=1e-6)
+    cut = held and run.last_rate < _CUT * rates[last]
+    if cut and run.last_rate > _ZERO * run.peak:
+        return run.last  # a step schedule trains at this level, too
+    return float(run.rate.positions[last])
 
 
 @rule(
@@ -251,9 +268,9 @@ def never_decayed(run: RunView) -> Found | None:
         return None  # it was still rising: there was no time to decay
     fifth = max(1, round(run.length / 5))
     return Found(
-        "likely",
+        "possible" if run.cut_short else "likely",
         f"The rate was {rate_text(run.peak)} at its peak and {rate_text(ended)} when the run ended "
-        f"at step {position_text(run.last)}.",
+        f"at step {position_text(run.last)}.{_may_go_on(run)}",
         f"Continue from the last checkpoint with a decay to 0 over {position_text(fifth)} steps, "
         f"Linear({fifth}); next time plan it in: wsd(total, warmup, cooldown), best over 60 % of "
         "the run.",
@@ -291,9 +308,9 @@ def ended_before_cooldown(run: RunView) -> Found | None:
         return None
     left = max(1, round(missing))
     return Found(
-        "certain" if _is_short(run) else "likely",
+        "possible" if run.cut_short else "certain" if _is_short(run) else "likely",
         f"{evidence}{rate_text(run.last_rate)}, {_percent(run.last_rate, run.peak)} of its peak "
-        f"{rate_text(run.peak)}.",
+        f"{rate_text(run.peak)}.{_may_go_on(run)}",
         f"Continue from the last checkpoint up to about step {position_text(round(end))}, or decay "
         f"to 0 now, over {position_text(min(left, max(1, round(run.length / 5))))} steps. Next "
         f"time squeeze the schedule into the run: .over({round(run.last) + 1}).",
@@ -301,6 +318,10 @@ def ended_before_cooldown(run: RunView) -> Found | None:
         end=float(end),
         numbers={"ended_at": run.last_rate, "missing": float(missing)},
     )
+
+
+def _may_go_on(run: RunView) -> str:
+    return " The log was cut short: the run may have gone on." if run.cut_short else ""
 
 
 def _is_short(run: RunView) -> bool:

@@ -1,5 +1,6 @@
 """What a rule is: a question to the curves of a run, and what it finds."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -92,7 +93,8 @@ class Rule:
     def __call__(self, run: RunView) -> Finding | None:
         """The finding about this run, if there is one."""
         found = self.look(run)
-        if found is None:
+        # Of values near the end of the floats, neither sums nor squares say anything.
+        if found is None or not all(map(math.isfinite, found.numbers.values())):
             return None
         return Finding(
             name=self.name,

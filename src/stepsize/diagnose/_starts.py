@@ -73,7 +73,7 @@ def warmup_too_short(run: RunView) -> Found | None:
         "likely",
         f"The loss rose from {number_text(float(lowest[top]))} to "
         f"{number_text(float(curve[top]))} by step {position_text(at)}, "
-        f"{100 * rise / run.descent:.0f} % of the whole descent, and recovered. The rate was at "
+        f"{100 * (rise / run.descent):.0f} % of the whole descent, and recovered. The rate was at "
         f"its peak, {rate_text(run.peak)}, by step {position_text(run.peak_at)}.",
         f"Warm up over {position_text(advised)} steps instead of {position_text(warmup)}: "
         f"Warmup({advised + 1}).skip(1) >> ... For Adam's β₂ = 0.999, 2 / (1 - β₂) is 2,000 steps, "

@@ -50,6 +50,7 @@ class RunView:
         metrics: All metrics by name.
         planned: How many steps the run was to have, if that is known.
         steps_per_epoch: Optimizer steps per epoch, if that is known.
+        cut_short: Whether the log is known to have lost its end: the run may have gone on.
     """
 
     training: Curve
@@ -59,6 +60,7 @@ class RunView:
     metrics: Mapping[str, Curve] = field(hash=False)
     planned: float | None = None
     steps_per_epoch: float | None = None
+    cut_short: bool = False
 
     # ---------------------------------------------------------------- the loss
 

@@ -1,6 +1,8 @@
 """Which form a log has, by what it holds and not by what it is called."""
 
 import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +33,8 @@ def read_logs(path: str | os.PathLike[str]) -> list[LoggedRun]:
     TensorBoard log folder, an MLflow file store, experiment or run, a W&B offline run, or hold
     ``trainer_state.json`` or ``metrics.csv``, there or in the newest of its folders.
 
-    What cannot be read of a log that is otherwise whole is left out, and ``notes`` says so.
+    What cannot be read of a log that is otherwise whole is left out, and ``notes`` says so: a line,
+    or a run of a folder, which the first of the runs that could be read names.
 
     Args:
         path: The file or folder.
@@ -84,38 +87,65 @@ def _file(path: Path, call: str) -> list[LoggedRun]:
 
 def _text_file(path: Path, call: str) -> LoggedRun:
     text = read_text(path, call)
-    if text.lstrip()[0] not in "[{":
+    first, *others = (line.strip() for line in text.splitlines() if line.strip())
+    if first[0] not in "[{":
+        # Its first line was damaged, or says something else.
+        if others and others[0].startswith("{") and others[0].endswith("}"):
+            return read_json_lines(path, text, call)
         return read_csv(path, text, call)
     try:
         value = parse_json(text)
     except ValueError as error:
-        first = text.lstrip().split("\n", 1)[0]
-        if first.rstrip().endswith("}") and first.startswith("{"):
+        if first[0] == "{" and any(
+            line.startswith("{") and line.endswith("}") for line in (first, *others)
+        ):
             return read_json_lines(path, text, call)
+        remedy = (
+            "Take it from the checkpoint before this one."
+            if path.name == _FILES[0]
+            else "Restore it from a copy, or log JSON lines: of these, all whole ones are read."
+        )
         raise RunFileError(
-            f"{call}: the JSON text is damaged or was cut short: {error}. Take it from the "
-            "checkpoint before this one."
+            f"{call}: the JSON text is damaged or was cut short: {error}. {remedy}"
         ) from error
     return read_json(path, value, call)
 
 
 def _folder(folder: Path, call: str) -> list[LoggedRun]:
     if runs := mlflow_runs(folder):
-        return [read_mlflow(run, call) for run in runs]
+        return _readable(runs, lambda run: read_mlflow(run, call), call)
     if events := event_files(folder):
-        return [read_tensorboard(files, call) for files in events.values()]
+        return _readable(events, lambda each: read_tensorboard(events[each], call), call)
     # wandb links its latest run beside the run itself.
     if offline := {
         file.resolve()
         for level in ("", "*/", "*/*/")
         for file in folder.glob(f"{level}run-*.wandb")
     }:
-        return [read_wandb(file, call) for file in sorted(offline)]
+        return _readable(sorted(offline), lambda file: read_wandb(file, call), call)
     for name in _FILES:
         here = [folder / name] if (folder / name).is_file() else list(folder.glob(f"*/{name}"))
         if here:
             return [_text_file(max(here, key=lambda file: file.stat().st_mtime), call)]
     raise RunFileError(f"{call}: the folder holds no log that stepsize knows. It reads {_KNOWN}.")
+
+
+def _readable(
+    places: Iterable[Path], read: Callable[[Path], LoggedRun], call: str
+) -> list[LoggedRun]:
+    """The runs of a folder that can be read; the first one's notes name the others."""
+    runs: list[LoggedRun] = []
+    left_out: list[str] = []
+    errors: list[RunFileError | OSError] = []
+    for place in places:
+        try:
+            runs.append(read(place))
+        except (RunFileError, OSError) as error:
+            errors.append(error)
+            left_out.append(f"Left out: {str(place)!r}: {str(error).removeprefix(f'{call}: ')}")
+    if not runs:
+        raise errors[0]
+    return [replace(runs[0], notes=(*left_out, *runs[0].notes)), *runs[1:]]
 
 
 def _recorded(path: Path, call: str) -> list[LoggedRun]:

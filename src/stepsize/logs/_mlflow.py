@@ -36,7 +36,7 @@ def read_mlflow(folder: Path, call: str) -> LoggedRun:
     if not points:
         raise RunFileError(f"{call}: the MLflow run {folder.name!r} has no metrics yet.")
     notes = (f"Left out: {faulty} lines are not whole.",) if faulty else ()
-    return points.run(_name(folder), folder, "MLflow", notes=notes)
+    return points.run(_name(folder), folder, "MLflow", notes=notes, cut_short=bool(faulty))
 
 
 def _is_run(folder: Path) -> bool:

@@ -1,15 +1,17 @@
 """CSV, JSON and JSON lines: rows of named values."""
 
+import codecs
 import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 from stepsize.errors import RunFileError
-from stepsize.logs._logged import LoggedRun, Points
+from stepsize.logs._logged import NO_COUNT, LoggedRun, Points, count_anything
 
 __all__ = ["read_csv", "read_json", "read_json_lines", "read_text"]
 
@@ -25,6 +27,8 @@ _STEPS: Final = (
 )
 _EPOCHS: Final = ("epoch", "epochs", "train/epoch")
 _DEEPEST: Final = 8
+_DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def read_text(path: Path, call: str) -> str:
@@ -39,51 +43,98 @@ def read_text(path: Path, call: str) -> str:
             f"{call}: a text log may have {LARGEST:,} bytes, and this file has {size:,}. "
             "Log every tenth step, or cut out the columns that matter."
         )
+    content = path.read_bytes()
+    two_bytes = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-16" if two_bytes else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RunFileError(f"{call}: the file is no log that stepsize knows: {error}.") from error
+        if two_bytes or _CONTROL.search(content):
+            raise RunFileError(
+                f"{call}: the file is no log that stepsize knows: {error}."
+            ) from error
+        raise RunFileError(
+            f"{call}: a text log is UTF-8 or UTF-16 with its mark, but byte {error.start} of this "
+            f"file is {content[error.start]:#04x}: it may be Latin-1. Save it as UTF-8: "
+            "iconv -f LATIN1 -t UTF-8."
+        ) from error
     if not text.strip():
         raise RunFileError(f"{call}: the file is empty: nothing was logged in it yet.")
     return text
 
 
 def read_csv(path: Path, text: str, call: str) -> LoggedRun:
-    """A table with a header: any of the separators comma, semicolon and tab."""
-    header = text.split("\n", 1)[0]
+    """A table with a header: any of the separators comma, semicolon and tab.
+
+    Comments, ``#``, may stand above the header, or be it, as numpy.savetxt writes it.
+    """
+    header, body, above = _below_comments(text)
     separator = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    reader = csv.reader(io.StringIO(body), delimiter=separator, strict=True)
     rows: list[Row] = []
     faulty: list[int] = []
+    notes: list[str] = []
     try:
-        names = [name.strip() for name in next(reader)]
+        names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+        if names and not names[-1]:
+            del names[-1]
         if all(number(name) is not None for name in names):
             raise RunFileError(
                 f"{call}: a CSV log begins with a line of names, such as step,lr,loss, but this "
                 f"one begins with {header.strip()[:60]!r}. Add such a line."
             )
-        for cells in reader:
+        for name in dict.fromkeys(each for each in names if names.count(each) > 1):
+            notes.append(f"Several columns are called {name!r}: the last one counts.")
+        commas = False
+        for found in reader:
+            ends_empty = len(found) == len(names) + 1 and not found[-1].strip()
+            cells = found[:-1] if ends_empty else found
+            if separator == ";" and any(map(_DECIMAL_COMMA.fullmatch, cells)):
+                commas = True
+                cells = [
+                    each.replace(",", ".") if _DECIMAL_COMMA.fullmatch(each) else each
+                    for each in cells
+                ]
             if len(cells) == len(names):
                 rows.append(dict(zip(names, cells, strict=True)))
-            elif cells:
-                faulty.append(reader.line_num)
+            elif cells and not cells[0].startswith("#"):
+                faulty.append(above + reader.line_num)
+        if commas:
+            notes.append("Commas in numbers were read as decimal points.")
     except csv.Error as error:
         if not rows:
             raise RunFileError(
                 f"{call}: the file is no log that stepsize knows: {error}."
             ) from error
-        faulty.append(reader.line_num)
-    if rows and not text.endswith("\n"):
-        # A number that was cut in the middle is still a number.
-        del rows[-1]
-        faulty.append(reader.line_num)
-    return _run(path, "CSV", rows, call, notes=_left_out(faulty))
+        faulty.append(above + reader.line_num)
+    last = above + reader.line_num
+    if rows and last not in faulty and not text.endswith("\n"):
+        notes.append(f"Line {last}, the last, has no end: its last number may lack digits.")
+    notes.extend(_left_out(faulty))
+    return _run(path, "CSV", rows, call, notes=tuple(notes), cut_short=last in faulty)
+
+
+def _below_comments(text: str) -> tuple[str, str, int]:
+    """The header, what is below it, and how many lines are not."""
+    lines = text.splitlines(keepends=True)
+    count = next((index for index, line in enumerate(lines) if not _is_comment(line)), len(lines))
+    if count and (count == len(lines) or _has_only_numbers(lines[count])):
+        count -= 1  # the last comment names them
+    return lines[count].lstrip("# ").rstrip("\r\n"), "".join(lines[count + 1 :]), count + 1
+
+
+def _has_only_numbers(line: str) -> bool:
+    return all(number(cell) is not None for cell in re.split("[,;\t]", line) if cell.strip())
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#") or not line.strip()
 
 
 def read_json_lines(path: Path, text: str, call: str) -> LoggedRun:
     """A JSON object per line."""
     rows: list[Row] = []
     faulty: list[int] = []
+    line_number = 0
     for line_number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -100,7 +151,8 @@ def read_json_lines(path: Path, text: str, call: str) -> LoggedRun:
             f"{call}: the file is no log that stepsize knows: it begins like JSON, and no line of "
             "it is a JSON object. If it was cut short, restore it from a copy."
         )
-    return _run(path, "JSON lines", rows, call, notes=_left_out(faulty))
+    cut_short = line_number in faulty
+    return _run(path, "JSON lines", rows, call, notes=_left_out(faulty), cut_short=cut_short)
 
 
 def read_json(path: Path, value: Any, call: str) -> LoggedRun:
@@ -126,7 +178,7 @@ def read_json(path: Path, value: Any, call: str) -> LoggedRun:
     }
     if columns:
         return _run(path, "JSON", list(_turned(columns)), call)
-    return _run(path, "JSON lines", [fields], call)
+    return _run(path, "JSON lines", [fields] if fields else [], call)
 
 
 def parse_json(text: str) -> Any:
@@ -159,10 +211,23 @@ def _run(
     *,
     steps: float | None = None,
     notes: tuple[str, ...] = (),
+    cut_short: bool = False,
 ) -> LoggedRun:
+    if not rows:
+        said = " ".join([f"{call}: read as {form}, nothing was logged in the file yet.", *notes])
+        raise RunFileError(said)
     flat = [dict(_flattened(row)) for row in rows]
     names = dict.fromkeys(name for row in flat for name in row)
     counter = _counter(names)
+    if counter is not None and _says_nothing(flat, counter):
+        notes = (*notes, f"{NO_COUNT} positions are the numbers of the rows, not {counter!r}.")
+        for row in flat:
+            row.pop(counter, None)
+        counter = None
+    elif counter is None:
+        notes = (*notes, "No column counts steps: positions are the numbers of the rows.")
+    elif counter.lower() in _EPOCHS:
+        notes = (*notes, f"No column counts steps: positions are those of {counter!r}.")
     points = Points()
     last = -1.0
     for index, row in enumerate(flat):
@@ -178,11 +243,15 @@ def _run(
             f"{call}: read as {form}, the file holds no numbers beside a count of steps: it is no "
             "log that stepsize knows."
         )
-    if counter is None:
-        notes = (*notes, "No column counts steps: positions are the numbers of the rows.")
-    elif counter.lower() in _EPOCHS:
-        notes = (*notes, f"No column counts steps: positions are those of {counter!r}.")
-    return points.run(path.stem if path.stem else path.name, path, form, steps, notes)
+    name = path.stem if path.stem else path.name
+    return points.run(name, path, form, steps, notes, cut_short=cut_short)
+
+
+def _says_nothing(rows: Sequence[Mapping[str, float]], counter: str) -> bool:
+    """Whether values of one name would all lie at one position."""
+    others = [name for row in rows for name in row if name != counter]
+    counted = (row[counter] for row in rows if math.isfinite(row.get(counter, math.nan)))
+    return len(set(others)) < len(others) and not count_anything(counted)
 
 
 def _counter(names: Iterable[str]) -> str | None:
@@ -199,7 +268,7 @@ def _flattened(row: Row, above: str = "", depth: int = 0) -> Iterator[tuple[str,
 
 
 def _objects(values: Sequence[Any]) -> list[Row]:
-    return [cast(Row, each) for each in values if isinstance(each, dict)]
+    return [cast(Row, each) if isinstance(each, dict) else {} for each in values]
 
 
 def _turned(columns: Mapping[str, Sequence[Any]]) -> Iterator[Row]:

@@ -31,6 +31,7 @@ def read_tensorboard(files: list[Path], call: str) -> LoggedRun:
     """
     points = Points()
     notes: list[str] = []
+    cut_short = False
     for file in files:
         read = 0
         for record in _records(file):
@@ -38,14 +39,15 @@ def read_tensorboard(files: list[Path], call: str) -> LoggedRun:
             for name, step, value in _scalars(record):
                 points.add(name, step, value)
         size = file.stat().st_size
-        if read < size:
+        cut_short = read < size
+        if cut_short:
             notes.append(
                 f"{file.name!r} was cut short or damaged: {read:,} of {size:,} bytes were read."
             )
     if not points:
         raise RunFileError(" ".join([f"{call}: the event files hold no scalars.", *notes]))
     folder = files[0].parent
-    return points.run(folder.name, folder, "TensorBoard", notes=tuple(notes))
+    return points.run(folder.name, folder, "TensorBoard", notes=tuple(notes), cut_short=cut_short)
 
 
 def _records(file: Path) -> Iterator[bytes]:

@@ -66,7 +66,7 @@ def read_wandb(path: Path, call: str) -> LoggedRun:
         notes = (f"The file is damaged: {error}.",)
     if not points:
         raise RunFileError(" ".join([f"{call}: the W&B run holds no history.", *notes]))
-    return points.run(name, path, "W&B", notes=notes)
+    return points.run(name, path, "W&B", notes=notes, cut_short=bool(notes))
 
 
 def _add(points: Points, history: Message) -> None:
