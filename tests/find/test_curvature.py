@@ -62,7 +62,7 @@ def test_the_optimizers_scales_are_divided_out() -> None:
 
 
 def test_no_curvature_bounds_no_rate() -> None:
-    assert largest_curvature(Quadratic(np.zeros((2, 2)))).rate == math.inf
+    assert largest_curvature(Quadratic(np.zeros((2, 2)), spread=1.0)).rate == math.inf
 
 
 def test_too_few_iterations_are_said() -> None:
@@ -146,7 +146,7 @@ def test_what_offers_no_derivatives_is_refused_with_what_does_without() -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(InvalidValue, match="iterations must be at least 2"):
+    with pytest.raises(InvalidValue, match="iterations must be a finite number and at least 2"):
         largest_curvature(Quadratic(np.eye(2)), iterations=1)
     with pytest.raises(InvalidValue, match="at least 2"):
         noise_scale(Quadratic(np.eye(2)), gradients=1)
@@ -156,3 +156,65 @@ def test_bad_input_is_refused() -> None:
         largest_curvature(Quadratic(np.full((2, 2), math.nan)))
     with pytest.raises(TrainingError, match="finite size above 0"):
         gradient_heuristics(Quadratic(np.zeros((2, 2))), 10)
+
+
+def in_torch(loss: Any, frozen: bool = False, batches: int = 3) -> TorchTraining:
+    torch.manual_seed(0)
+    layers = torch.nn.Linear(3, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5)
+    model = torch.nn.Sequential(*layers, torch.nn.Linear(8, 1)).requires_grad_(not frozen)
+    adam = torch.optim.Adam(model.parameters(), lr=0.01)
+    return TorchTraining(model, adam, loss, list(torch.randn(batches, 6, 3)))
+
+
+def squared(model: Any, x: torch.Tensor) -> torch.Tensor:
+    return (model(x) - 1).square().mean()
+
+
+MEASURES = {
+    "gradient_heuristics": lambda training: gradient_heuristics(training, 100),
+    "largest_curvature": largest_curvature,
+    "noise_scale": noise_scale,
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_dropout_and_batch_statistics_go_on_as_if_nothing_had_been_measured(measure: Any) -> None:
+    training, untouched = in_torch(squared), in_torch(squared)
+    torch.manual_seed(1)
+    measure(training)
+    losses = [training.step({"lr": [1.0]}).metrics["loss"] for _ in range(5)]
+    torch.manual_seed(1)
+    assert losses == [untouched.step({"lr": [1.0]}).metrics["loss"] for _ in range(5)]
+    for mine, other in zip(training.model.buffers(), untouched.model.buffers(), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: in_torch(lambda model, x: squared(model, x) * math.nan), "must be finite"),
+        (lambda: in_torch(lambda model, x: squared(model, x) * 0.0), r" 0\. (Check|Give)"),
+        (lambda: in_torch(lambda model, x: torch.ones(())), "is a constant, 1"),
+        (lambda: in_torch(squared, frozen=True), "have a trainable parameter"),
+    ],
+    ids=["NaN", "zero", "no graph", "frozen"],
+)
+def test_a_loss_without_a_usable_gradient_is_named(measure: Any, make: Any, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        measure(make())
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_one_batch_says_nothing_about_noise(shuffled: bool) -> None:
+    def loss(model: Any, x: torch.Tensor) -> torch.Tensor:
+        x = x[torch.randperm(len(x))] if shuffled else x
+        return (model[0](x) - 1).square().mean()
+
+    with pytest.raises(TrainingError, match=r"all 16 are the same\. Give more than one batch"):
+        noise_scale(in_torch(loss, batches=1))
+
+
+def test_a_loss_that_is_linear_in_torch_bounds_no_rate() -> None:
+    training = in_torch(lambda model, x: model[0](x).mean())
+    assert largest_curvature(training).rate == math.inf

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from stepsize import Constant, InvalidValue, Linear, TrainingError
-from stepsize.find import race
+from stepsize import Constant, InvalidType, InvalidValue, Linear, TrainingError
+from stepsize.find import grid_search, race, random_search, range_test, recommend
 from stepsize.find._race import lowest
 from stepsize.plan import transfer
 from stepsize.testing.training import Bowl
@@ -115,14 +116,40 @@ def test_rates_that_all_diverge_are_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"steps": 0}, "steps must be a whole number"),
+        ({"steps": 0}, "steps must be a finite number and at least 1"),
         ({"steps": 1_000, "cost": 0.0}, "cost is a part of the run"),
         ({"steps": 1_000, "rates": [0.1, 0.2]}, "at least 3 ascending"),
         ({"steps": 1_000, "rates": [0.3, 0.2, 0.1]}, "at least 3 ascending"),
-        ({"steps": 100}, "a trial needs at least 5 steps"),
+        ({"steps": 100}, "for 7 trials are 35, but 15% of the run are 15. Raise cost to 0.35"),
+        ({"steps": 20}, "15% of the run are 3. Plan a run of at least 35 steps"),
+        ({"steps": 1_000, "rates": [0.1, 0.1, 0.2]}, "comes more than once"),
         ({"steps": 1_000, "metric": "accuracy"}, "metric must be one of"),
     ],
 )
 def test_bad_arguments_are_refused_with_a_remedy(arguments: Any, message: str) -> None:
     with pytest.raises(InvalidValue, match=message):
         race(Bowl(), **arguments)
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda it: race(it, 1_000),
+        lambda it: recommend(it, 1_000),
+        range_test,
+        lambda it: grid_search(it, [0.1], 10),
+        lambda it: random_search(it, 0.1, 1.0, 10),
+    ],
+    ids=["race", "recommend", "range_test", "grid_search", "random_search"],
+)
+def test_what_is_no_training_is_told_what_a_training_needs(find: Callable[[Any], Any]) -> None:
+    with pytest.raises(InvalidType, match=r"Linear has no groups, step, .* Wrap a torch model"):
+        find(torch.nn.Linear(1, 1))
+
+
+def test_rates_and_steps_of_numpy_are_numbers() -> None:
+    plain = race(Bowl(), 1_000, [0.01, 0.03, 0.1])
+    assert repr(race(Bowl(), np.int64(1_000), np.array([0.01, 0.03, 0.1]))) == repr(plain)
+    assert range_test(Bowl(), steps=np.int64(30)).rate == range_test(Bowl(), steps=30).rate
+    with pytest.raises(InvalidType, match="steps must be"):
+        race(Bowl(), True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from stepsize import InvalidValue, TrainingError, parse
@@ -174,3 +175,38 @@ def test_bad_arguments_are_refused_with_a_remedy() -> None:
         recommend(Bowl(), steps=400, level="best")  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="must be above 0"):
         recommend(Bowl(rate=0.0), steps=400)
+
+
+def test_the_head_start_goes_into_its_own_training_only() -> None:
+    advice = recommend(Bowl(noise=0.1), steps=500)
+    other = Bowl(noise=0.1)
+    with pytest.raises(TrainingError, match="the training that recommend was given"):
+        advice.resume(other)
+    assert losses_of(other) == losses_of(Bowl(noise=0.1))
+
+
+@pytest.mark.parametrize("measured", [{"val_loss": 1.0}, {}])
+def test_level_fast_says_that_the_first_rate_helps(measured: dict[str, float]) -> None:
+    class Judged(Bowl):
+        def evaluate(self) -> dict[str, float]:
+            return {name: super(Judged, self).evaluate()[name] for name in measured}
+
+    advice = recommend(Judged(noise=0.1), steps=np.int64(500), level="fast")
+    assert len(advice.trials) == 1
+    assert advice.rate.reason.startswith("the first rate that was tried helps")
+
+
+def test_what_evaluate_measures_is_named_where_the_training_loss_does_not_improve() -> None:
+    class OnlyEnergy(Bowl):
+        taken = 0
+
+        def step(self, factors: Factors) -> Observation:
+            super().step(factors)
+            self.taken += 1
+            return Observation({"loss": 1.0 + 1e-3 * self.taken})
+
+        def evaluate(self) -> dict[str, float]:
+            return {"energy": super().evaluate()["val_loss"]}
+
+    with pytest.raises(TrainingError, match=r"evaluate\(\) measures 'energy'.* with metric="):
+        recommend(OnlyEnergy(noise=0.1), steps=400)

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from stepsize import Constant, InvalidValue, TrainingError
+from stepsize import Constant, InvalidType, InvalidValue, TrainingError
 from stepsize.find import grid_search, random_search
 from stepsize.testing.training import Bowl
 from stepsize.training import Training
@@ -65,3 +68,41 @@ def test_what_goes_wrong_is_refused() -> None:
         grid_search(Bowl(), [0.1], steps=0)
     with pytest.raises(InvalidValue, match="0 < low < high"):
         random_search(Bowl(), 1.0, 0.1, steps=30)
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor, tuple])
+def test_rates_may_come_in_an_array_or_a_tensor(make: Callable[[list[float]], Any]) -> None:
+    found = grid_search(Bowl(), make([0.125, 0.5]), np.int64(20))
+    assert [each.rate for each in found.trials] == [0.125, 0.5]
+
+
+@pytest.mark.parametrize("rates", ["0.1", [0.1, "0.2"], 0.3, [None], [True]])
+def test_rates_that_are_no_numbers_are_named(rates: Any) -> None:
+    with pytest.raises(InvalidType, match="rates must be"):
+        grid_search(Bowl(), rates, 20)
+
+
+def test_a_rate_that_comes_twice_and_half_a_trial_are_refused() -> None:
+    with pytest.raises(InvalidValue, match=r"0\.1 comes more than once"):
+        grid_search(Bowl(), [0.1, 0.2, 0.1], 20)
+    with pytest.raises(InvalidValue, match="trials must be a whole number"):
+        random_search(Bowl(), 0.1, 1.0, 20, trials=2.5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidType, match="low must be"):
+        random_search(Bowl(), "0.1", 1.0, 20)  # pyright: ignore[reportArgumentType]
+
+
+def test_rates_that_move_nothing_are_not_recommended() -> None:
+    class Still(Bowl):
+        def evaluate(self) -> dict[str, float]:
+            return {"val_loss": 0.5}
+
+    with pytest.raises(TrainingError, match="no rate moved 'val_loss'"):
+        grid_search(Still(), [0.1, 0.2], 20)
+
+
+def test_one_rate_is_enough_also_where_only_training_losses_are_known() -> None:
+    class Blind(Bowl):
+        def evaluate(self) -> dict[str, float]:
+            return {}
+
+    assert grid_search(Blind(), [0.1], 20).rate == 0.1

@@ -1,9 +1,11 @@
 """The convex bound: its definition, its closed forms, and what it must not depend on."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,8 +93,12 @@ def test_larger_gradients_ask_for_a_lower_rate() -> None:
         (Linear(10, start=-1), 10, None, r"is -1 at position 0. Write .clip\(low=0\)"),
         (Linear(10, start=0), 10, None, "above 0 somewhere"),
         (Linear(10), 10, np.ones(9), r"shape \(10,\), but has shape \(9,\)"),
-        (Linear(10), 10, np.full(10, np.nan), "negative or non-finite"),
-        (Linear(10), 10, np.zeros(10), "above 0 somewhere"),
+        (Linear(10), 10, np.full(10, np.nan), "nan at position 0"),
+        (Linear(10), 10, np.zeros(10), "any rate would do"),
+        (Linear(10), 15, np.eye(15)[14], "where the schedule is above 0"),
+        (Linear(10), 10, np.full(10, 1e-200), "any rate would do"),
+        (Linear(10), 10, np.full(10, 1e200), "at most 1e\\+30"),
+        (Linear(10), 10, np.full(10, -1.0), "-1 at position 0"),
     ],
 )
 def test_what_has_no_bound_is_named(
@@ -122,3 +128,30 @@ def test_the_ranking_puts_a_long_decay_before_a_short_one_and_no_decay_last() ->
 def test_nothing_to_rank_is_refused() -> None:
     with pytest.raises(InvalidValue, match=r"rank\(\[\], 10\): there is no schedule"):
         rank([], 10)
+
+
+@pytest.mark.parametrize(
+    "norms",
+    [["1", "2"], "12", [[1.0], [1.0, 2.0]], torch.ones(2, requires_grad=True), [None, 1.0]],
+)
+def test_gradient_norms_that_are_no_plain_numbers_are_named(norms: Any) -> None:
+    with pytest.raises(InvalidType, match="a list or an array of numbers"):
+        bound(Linear(2), 2, norms)
+
+
+@pytest.mark.parametrize("scale", [1e-29, 1e29])
+def test_very_small_and_very_large_gradients_have_a_bound(scale: float) -> None:
+    plain, scaled = bound(Linear(9), 9), bound(Linear(9), 9, np.full(9, scale))
+    assert math.isclose(scaled.rate, plain.rate / scale)
+    assert math.isclose(scaled.gap, plain.gap * scale)
+
+
+@pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
+def test_the_bound_exists_at_positive_rates_only(rate: float) -> None:
+    with pytest.raises(InvalidValue, match=r"^bound\.at\("):
+        bound(Linear(9), 9).at(rate)
+
+
+def test_a_schedule_alone_cannot_be_ranked() -> None:
+    with pytest.raises(InvalidType, match=r"Write rank\(\[Linear\(100\)\], 100\)"):
+        rank(Linear(100), 100)  # pyright: ignore[reportArgumentType]

@@ -105,3 +105,8 @@ def test_an_unknown_optimizer_is_named_with_the_known_ones(optimizer: str) -> No
 def test_a_rate_that_is_none_is_named() -> None:
     with pytest.raises(InvalidType, match=r"^plan_run\('auto'"):
         plan_run("auto", "SGD", 100)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_second_moments_decay_is_said_to_lie_below_1() -> None:
+    with pytest.raises(InvalidValue, match=r"at least 0 and below 1, but is 1\b"):
+        plan_run(1e-3, "AdamW", 100, beta2=1)

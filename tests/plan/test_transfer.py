@@ -101,3 +101,12 @@ def test_what_cannot_be_transferred_is_named(
     with pytest.raises(error, match=message) as raised:
         transfer(**arguments)  # pyright: ignore[reportArgumentType]
     assert str(raised.value).startswith("transfer(")
+
+
+@pytest.mark.parametrize(
+    "interval", [(2e-3, 1e-3), (-1e-3, 1e-2), (0.0, 1e-2), (1e-4, math.nan), (1e-4, math.inf)]
+)
+def test_an_estimate_without_an_interval_above_0_is_named(interval: tuple[float, float]) -> None:
+    odd = Estimate(1e-3, *interval, "as guessed", "nobody")
+    with pytest.raises(InvalidValue, match="the rate's"):
+        transfer(odd, from_=(Linear(10), 10), to=(Linear(20), 20))

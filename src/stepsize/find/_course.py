@@ -122,6 +122,11 @@ class Course:
         return self._shape * (self.best.rate / self._base) >> rest * (rate / self._base)
 
     @property
+    def is_content(self) -> bool:
+        """Whether the level looks no further, as the best trial helps."""
+        return not self._level.compares and self._has_helped(self.best)
+
+    @property
     def losses(self) -> list[float]:
         """The training losses of the best beginning."""
         return self.best.losses[: self.position].tolist()

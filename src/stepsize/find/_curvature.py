@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.errors import InvalidType, InvalidValue, TrainingError
+from stepsize.find._arguments import checked_steps, require_training
 from stepsize.training import Training, preserved
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 Vector: TypeAlias = NDArray[np.float64]
+
+# One batch's samples in another order: the square of what that does to a gradient in float32.
+_ROUNDING = 1e-10
 
 
 class Derivatives(Protocol):
@@ -105,7 +109,8 @@ def largest_curvature(
     Raises:
         InvalidType: The training offers no derivatives.
         InvalidValue: A number is out of range.
-        TrainingError: A product is not finite.
+        TrainingError: The gradient or a product is not finite, or the loss does not depend on the
+            parameters.
 
     >>> import torch
     >>> from stepsize.find import largest_curvature
@@ -122,20 +127,24 @@ def largest_curvature(
     2207.14484) for where training settles.
     """
     call = f"largest_curvature(..., iterations={iterations!r}, tolerance={tolerance!r})"
-    if iterations < 2 or not tolerance > 0:
-        raise InvalidValue(
-            f"{call}: iterations must be at least 2 and tolerance above 0. Leave them out for the "
-            "defaults."
-        )
+    most = checked_steps(call, iterations, 2, "Leave it out for 30.", "iterations")
+    if not tolerance > 0:
+        raise InvalidValue(f"{call}: tolerance must be above 0. Leave it out for 0.01.")
     with preserved(differentiable(training, call)) as offered:
-        local = offered.derivatives()
+        local = derivatives_of(offered, call)
+        is_flat = not finite_gradient(local, call).any()
         scales = local.scales
         roots = np.ones_like(local.parameters) if scales is None else np.sqrt(scales)
         power = _Power(local, roots, seed, call)
-        value, change = power.iterate(0.0, iterations, tolerance)
+        value, change = power.iterate(0.0, most, tolerance)
         if value < 0:
-            shifted, change = power.iterate(value, iterations, tolerance)
+            shifted, change = power.iterate(value, most, tolerance)
             value += shifted
+    if is_flat and value == 0:
+        raise TrainingError(
+            f"{call}: the loss must depend on the parameters, but its gradient and its curvature "
+            "are 0. Check that it is not constant, and that it uses what the optimizer trains."
+        )
     rate = 2 / value if value > 0 else math.inf
     seen = "the preconditioned Hessian" if scales is not None else "the Hessian"
     reason = (
@@ -211,47 +220,81 @@ def noise_scale(training: Training, *, gradients: int = 16) -> NoiseScale:
     Raises:
         InvalidType: The training offers no derivatives.
         InvalidValue: ``gradients`` is below 2.
+        TrainingError: A gradient is not finite, or all are 0 or the same.
 
     >>> import torch
     >>> from stepsize.find import noise_scale
     >>> from stepsize.torch import TorchTraining
     >>> model = torch.nn.Linear(1, 1, bias=False)
     >>> sgd = torch.optim.SGD(model.parameters(), lr=0.1)
-    >>> same = [torch.ones(4, 1)]                                   # batches do not differ
-    >>> training = TorchTraining(model, sgd, lambda model, x: (model(x) - 3).square().mean(), same)
-    >>> noise_scale(training).batches
-    0.0
+    >>> data = [torch.tensor([2.0]), torch.tensor([4.0])]           # gradients of 2 and 4 in turn
+    >>> training = TorchTraining(model, sgd, lambda model, x: model(x).mean(), data)
+    >>> round(noise_scale(training, gradients=2).batches, 2)        # tr Σ = 2, |G|² = 9 - 2/2
+    0.25
 
     Source: McCandlish et al. 2018, "An Empirical Model of Large-Batch Training" (arXiv 1812.06162),
     appendix A.
     """
     call = f"noise_scale(..., gradients={gradients!r})"
-    if gradients < 2:
-        raise InvalidValue(f"{call}: gradients must be at least 2. Leave it out for 16.")
+    count = checked_steps(call, gradients, 2, "Leave it out for 16.", "gradients")
     with preserved(differentiable(training, call)) as offered:
         total, squares = 0.0, 0.0
-        for _ in range(gradients):
-            gradient = offered.derivatives().gradient
+        for _ in range(count):
+            gradient = finite_gradient(derivatives_of(offered, call), call)
             total = total + gradient
             squares += float(gradient @ gradient)
-    mean = np.asarray(total) / gradients
+    mean = np.asarray(total) / count
     length = float(mean @ mean)
-    noise = max(squares - gradients * length, 0.0) / (gradients - 1)
-    signal = length - noise / gradients
+    noise = max(squares - count * length, 0.0) / (count - 1)
+    if noise <= _ROUNDING * length:
+        raise TrainingError(
+            f"{call}: the gradients must differ from batch to batch, but all {count} are "
+            f"{'the same' if length else '0'}. Give more than one batch of data, shuffled anew, "
+            "and check that the loss depends on what the optimizer trains."
+        )
+    signal = length - noise / count
     batches = noise / signal if signal > 0 else math.inf
     return NoiseScale(
         batches,
-        gradients,
+        count,
         f"{batches:.3g} batches: up to there a larger batch allows a larger rate. It grows while "
-        f"the loss falls; from {gradients} gradients it is right within a factor of about 2, and "
+        f"the loss falls; from {count} gradients it is right within a factor of about 2, and "
         "infinite means that no mean gradient stands out",
     )
 
 
 def differentiable(training: Training, call: str) -> Differentiable:
+    """The training, if it offers derivatives."""
+    require_training(training, call)
     if not isinstance(training, Differentiable):
         raise InvalidType(
             f"{call}: the training must offer derivatives(), but {type(training).__name__} does "
             "not. TorchTraining does; race and range_test need none."
         )
     return training
+
+
+def derivatives_of(training: Differentiable, call: str) -> Derivatives:
+    """Those of the next batch."""
+    try:
+        return training.derivatives()
+    except StopIteration as error:
+        raise TrainingError(
+            f"{call}: each gradient needs a batch, but the batches ended. Give data that can be "
+            "iterated once per epoch."
+        ) from error
+
+
+def finite_gradient(local: Derivatives, call: str) -> Vector:
+    """The gradient.
+
+    Raises:
+        TrainingError: It is not finite.
+    """
+    gradient = local.gradient
+    if not np.isfinite(gradient).all():
+        raise TrainingError(
+            f"{call}: the gradient must be finite, but is not. Check the batch, the loss and the "
+            "model for NaN."
+        )
+    return gradient

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from stepsize.errors import InvalidValue, TrainingError
-from stepsize.find._curvature import differentiable
+from stepsize.errors import TrainingError
+from stepsize.find._arguments import checked_steps
+from stepsize.find._curvature import derivatives_of, differentiable, finite_gradient
 from stepsize.find._trial import largest_base
 from stepsize.plan import Estimate
 from stepsize.training import Training, preserved
@@ -56,16 +57,19 @@ def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate
     2310.07831) for the distance.
     """
     call = f"gradient_heuristics(..., {steps!r})"
-    if steps < 1:
-        raise InvalidValue(f"{call}: steps must be at least 1. It is the length of the run.")
+    count = checked_steps(call, steps, 1, "It is the length of the run.")
+    offered = differentiable(training, call)
     normalized = training.groups[0].beta2 is not None
     largest_base(training, call)
-    with preserved(differentiable(training, call)) as offered:
-        derivatives = [offered.derivatives() for _ in range(_GRADIENTS)]
-    size = float(np.linalg.norm(derivatives[0].parameters))
-    gradient = math.sqrt(math.fsum(float(each.gradient @ each.gradient) for each in derivatives))
-    gradient /= math.sqrt(_GRADIENTS)
-    update = math.sqrt(len(derivatives[0].parameters)) if normalized else gradient
+    with preserved(offered):
+        # Read inside: a derivative that is evaluated later would change what has been restored.
+        first = derivatives_of(offered, call)
+        parameters, gradients = first.parameters, [finite_gradient(first, call)]
+        for _ in range(_GRADIENTS - 1):
+            gradients.append(finite_gradient(derivatives_of(offered, call), call))
+    size = float(np.linalg.norm(parameters))
+    gradient = math.sqrt(math.fsum(float(each @ each) for each in gradients) / _GRADIENTS)
+    update = math.sqrt(len(parameters)) if normalized else gradient
     if not (0 < size < math.inf and 0 < gradient < math.inf):
         raise TrainingError(
             f"{call}: parameters and gradient must have a finite size above 0, but it is {size:g} "
@@ -79,8 +83,8 @@ def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate
             "Karpathy 2015, CS231n",
         ),
         "distance": _within(
-            _DISTANCE * size / (update * math.sqrt(steps)),
-            f"D / (|u| · √{steps}) with D a tenth of the parameters' size, {of}",
+            _DISTANCE * size / (update * math.sqrt(count)),
+            f"D / (|u| · √{count}) with D a tenth of the parameters' size, {of}",
             "Defazio et al. 2023 (arXiv 2310.07831)",
         ),
     }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import InvalidValue, TrainingError
+from stepsize.find._arguments import checked_rates, checked_steps, require_training
 from stepsize.find._trial import Lane, Trial
 from stepsize.plan import Estimate, default_plan, transfer
 from stepsize.schedules import Schedule
@@ -128,6 +129,7 @@ def race(
         The trials and the rate.
 
     Raises:
+        InvalidType: ``training`` is none, or something is no number.
         InvalidValue: A number is out of range, or the trials would be shorter than 5 steps.
         TrainingError: A step or an evaluation fails; the batches end; every rate diverges; or no
             rate moves the loss.
@@ -142,24 +144,32 @@ def race(
     Hägele et al. 2024 (arXiv 2405.18392) for short runs with a whole schedule.
     """
     call = f"race(..., steps={steps!r}, rates={rates!r}, cost={cost!r})"
-    _check(call, steps, rates, cost)
+    require_training(training, call)
+    whole = checked_steps(call, steps, 1, "It is the planned run's length, not a trial's.")
+    given = _checked(call, rates, cost)
     beta2 = training.groups[0].beta2 if training.groups else None
-    planned = schedule or default_plan(steps, beta2).schedule
-    count = _MOST if rates is None else max(_MOST, len(rates))
-    length = int(cost * steps) // count
+    planned = schedule or default_plan(whole, beta2).schedule
+    count = max(_MOST, len(given))
+    length = int(cost * whole) // count
     if length < _SHORTEST:
+        needed = count * _SHORTEST
         raise InvalidValue(
-            f"{call}: {count} trials of {length} steps are {cost:.0%} of the run, but a trial "
-            f"needs at least {_SHORTEST} steps. Raise cost, or give fewer rates for a longer run."
+            f"{call}: a trial needs at least {_SHORTEST} steps, which for {count} trials are "
+            f"{needed}, but {cost:.0%} of the run are {int(cost * whole)}. "
+            + (
+                f"Raise cost to {math.ceil(100 * needed / whole) / 100:g}."
+                if needed <= whole
+                else f"Plan a run of at least {needed} steps."
+            )
         )
-    followed = planned.until(steps).over(length) if trial is None else trial
+    followed = planned.until(whole).over(length) if trial is None else trial
     power = exponent
     if power is None:
         power = _EXPONENT if trial is None else _CONSTANT_EXPONENT
     with preserved(training):
         lane = Lane(training, call, metric)
         centre = max(group.base for group in training.groups)
-        asked = rates or [centre / _RATIO, centre, centre * _RATIO]
+        asked = given or [centre / _RATIO, centre, centre * _RATIO]
         trials = widened(lane, asked, followed, length, count)
         if all(math.isinf(each.loss) for each in trials):
             raise TrainingError(
@@ -168,7 +178,7 @@ def race(
             )
         require_movement(trials, lane, call)
     best = _best(trials, lane.judged_by)
-    rate = transfer(best, from_=(followed, length), to=(planned, steps), exponent=power)
+    rate = transfer(best, from_=(followed, length), to=(planned, whole), exponent=power)
     return Race(
         tuple(trials),
         best,
@@ -179,29 +189,26 @@ def race(
         length,
         lane.steps,
         lane.evaluations,
-        lane.steps / steps,
+        lane.steps / whole,
     )
 
 
-def _check(call: str, steps: object, rates: Sequence[float] | None, cost: float) -> None:
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise InvalidValue(
-            f"{call}: steps must be a whole number of at least 1, but is {steps!r}. It is the "
-            "length of the planned run, not of a trial."
-        )
+def _checked(call: str, rates: Sequence[float] | None, cost: float) -> list[float]:
+    """The rates to begin with; none if not given."""
     if not 0 < cost <= 1:
         raise InvalidValue(
             f"{call}: cost is a part of the run, above 0 and at most 1, but is {cost!r}. "
             "Leave it out for 0.15."
         )
     if rates is None:
-        return
-    ascending = all(low < high for low, high in pairwise(rates))
-    if len(rates) < _START or not ascending or not 0 < rates[0] <= rates[-1] < math.inf:
+        return []
+    given = checked_rates(call, rates)
+    if len(given) < _START or given != sorted(given):
         raise InvalidValue(
-            f"{call}: rates must be at least {_START} ascending finite numbers above 0, but are "
-            f"{list(rates)}. Example: rates=[1e-3, 3e-3, 1e-2]."
+            f"{call}: rates must be at least {_START} ascending numbers, but are {given}. "
+            "Example: rates=[1e-3, 3e-3, 1e-2]."
         )
+    return given
 
 
 # ---------------------------------------------------------------- what recommend shares
@@ -235,20 +242,24 @@ def is_bracketed(trials: Sequence[Trial]) -> bool:
 
 
 def require_movement(trials: Sequence[Trial], lane: Lane, call: str) -> None:
-    """The trials' losses must differ: else nothing can be read off.
+    """The trials' losses, or those of the only one, must differ: else nothing can be read off.
 
     Raises:
         TrainingError: They do not.
     """
-    losses = [each.loss for each in trials if math.isfinite(each.loss)]
+    finite = [each for each in trials if math.isfinite(each.loss)]
+    losses = [each.loss for each in finite]
     if math.isfinite(lane.first):
         losses.append(lane.first)
+    if len(losses) == 1:
+        # Nothing to compare it with but its own way there.
+        losses = finite[0].losses.tolist()
     if len(losses) > 1 and max(losses) - min(losses) > 1e-9 * max(map(abs, losses)):
         return
     raise TrainingError(
         f"{call}: no rate moved {lane.judged_by}: it was {losses[0]:g} at each of "
         f"{_few(trials)}. Check that it depends on the optimizer's parameters, give higher "
-        "rates, or longer trials."
+        f"rates, or longer trials.{lane.hint}"
     )
 
 

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from stepsize.errors import InvalidType, InvalidValue, TrainingError
+from stepsize.find._arguments import require_training
 from stepsize.find._reading import (
     DEVIATION,
     FEWEST_POINTS,
@@ -189,7 +191,7 @@ def range_test(
 
     Raises:
         InvalidValue: A number is out of range, or there is no such group, optimizer or measure.
-        InvalidType: ``groups`` is a text and no list.
+        InvalidType: ``training`` is none, or ``groups`` is a text and no list.
         TrainingError: The base rates that are swept are 0; a step or an evaluation raises; the
             batches end; ``evaluate`` gives NaN before any step; fewer than three losses were
             finite; or the loss never moved, so that nothing can be read off.
@@ -206,6 +208,7 @@ def range_test(
     fastai.
     """
     call = f"range_test(..., low={low!r}, high={high!r}, steps={steps!r})"
+    require_training(training, call)
     _check(call, low, high, steps, evaluate_every, smoothing, diverged)
     everything = tuple(training.groups)
     chosen = _chosen(everything, groups, optimizer)
@@ -222,7 +225,7 @@ def range_test(
     with preserved(training):
         seen = sweep(
             training,
-            _rates(low, high, steps, linear),
+            _rates(low, high, int(steps), linear),
             factors,
             watch=watch,
             evaluate_every=evaluate_every,
@@ -282,7 +285,7 @@ def _check(
 
 
 def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def _chosen(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.errors import InvalidValue, StepsizeError, TrainingError
+from stepsize.find._arguments import checked_steps, require_training
 from stepsize.find._course import LEVELS, Course
 from stepsize.find._curvature import Differentiable, largest_curvature
 from stepsize.find._gradients import gradient_heuristics
@@ -43,11 +44,13 @@ class HeadStart:
         steps: Optimizer steps that need not be taken again.
         losses: The training loss before each of them; shape (steps,).
         snapshot: The training after them.
+        training: Whose snapshot it is.
     """
 
     steps: int
     losses: NDArray[np.float64]
     snapshot: Any
+    training: Training
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,9 +96,21 @@ class Recommendation:
     def resume(self, training: Training) -> int:
         """Put the head start into ``training``; returns the position to go on from.
 
+        Args:
+            training: The one that was given to ``recommend``: a snapshot belongs to its training.
+
+        Raises:
+            TrainingError: It is another one.
+
         ``run(training, advice.schedule, advice.steps, start=advice.resume(training))`` then ends,
         bit for bit, where ``run(training, advice.schedule, advice.steps)`` ends from the beginning.
         """
+        if training is not self.head_start.training:
+            raise TrainingError(
+                f"resume({type(training).__name__}): the head start must go into the training that "
+                "recommend was given, but this is another one. Give that one, or begin anew: "
+                "run(training, advice.schedule, advice.steps)."
+            )
         training.restore(self.head_start.snapshot)
         return self.head_start.steps
 
@@ -163,6 +178,7 @@ def recommend(
         The rate, the plan, the reasons, and the first part of the run.
 
     Raises:
+        InvalidType: ``training`` is none, or ``steps`` no number.
         InvalidValue: ``steps`` or ``level`` is out of range.
         TrainingError: Nothing can be recommended: no loss moved, nothing improved, every rate
             diverges, the batches end, or a step or an evaluation fails.
@@ -183,16 +199,18 @@ def recommend(
     cooldowns from one trunk.
     """
     call = f"recommend(..., steps={steps!r}, level={level!r})"
+    require_training(training, call)
     if level not in LEVELS:
         raise InvalidValue(
             f"{call}: level must be one of {', '.join(map(repr, LEVELS))}, but is {level!r}."
         )
     chosen = LEVELS[level]
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < chosen.fewest:
-        raise InvalidValue(
-            f"{call}: steps must be a whole number of at least {chosen.fewest} at this level, so "
-            f"that trials have some, but is {steps!r}. Use range_test for a shorter run."
-        )
+    steps = checked_steps(
+        call,
+        steps,
+        chosen.fewest,
+        f"At level {level!r} trials of a shorter run tell nothing: use range_test there.",
+    )
     base = largest_base(training, call)
     shape = default_plan(steps, training.groups[0].beta2)
     with preserved(training):
@@ -201,7 +219,9 @@ def recommend(
         course = Course(lane, shape, base, chosen, call)
         seen, found = course.sail()
         _require_gain(course, seen, lane, level, call)
-        head_start = HeadStart(course.position, np.array(course.losses), training.snapshot())
+        head_start = HeadStart(
+            course.position, np.array(course.losses), training.snapshot(), training
+        )
     rate = Estimate(found, found / _DOUBT, found * _DOUBT, _reason(course), _SOURCE)
     return Recommendation(
         rate,
@@ -226,9 +246,19 @@ def _told(progress: Callable[[int, int], None] | None, most: int) -> Callable[[i
 
 def _reason(course: Course) -> str:
     trials, best = course.trials, course.best
+    if len(trials) == 1:
+        why = (
+            "the first rate that was tried helps, and this level looks no further"
+            if course.is_content
+            else "the only trial that could be paid for"
+        )
+        return (
+            f"{why}: the first {course.position} steps and a short cooldown ended at "
+            f"{best.loss:.4g}. {_EXPERIENCE}"
+        )
     read = (
-        "as the only trial that could be paid for"
-        if len(trials) == 1
+        f"the lowest of {len(trials)} rates, the first that helps, and a little below"
+        if course.is_content
         else f"a parabola through the best of {len(trials)} trials and its neighbours"
         if is_bracketed(trials)
         else f"a little below the best of {len(trials)} trials, which was the lowest"
@@ -283,5 +313,5 @@ def _require_gain(course: Course, seen: Opening, lane: Lane, level: str, call: s
         f"{call}: a rate can only be recommended where some rate helps, but {lane.judged_by} was "
         f"{before:.5g} before the first step and {best:.5g} after the best of "
         f"{len(course.trials)} trials. Check the data, the labels and the loss; or ask for a "
-        "longer run."
+        f"longer run.{lane.hint}"
     )

@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.errors import InvalidValue, TrainingError
-from stepsize.find._race import table
+from stepsize.find._arguments import checked_rates, checked_steps, require_training
+from stepsize.find._race import require_movement, table
 from stepsize.find._trial import Lane, Trial, tail_windows
 from stepsize.plan import default_plan
 from stepsize.schedules import Schedule
+from stepsize.schedules._fields import Range, checked_number
 from stepsize.training import Training, preserved
 
 __all__ = ["Search", "grid_search", "random_search"]
 
 _RUNGS = (0.5, 0.75)
 _NEEDED = 2
+_END = Range(above=0, remedy="Example: random_search(training, 1e-4, 1.0, steps=500).")
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,8 +85,8 @@ def grid_search(
 
     Args:
         training: What is trained.
-        rates: At least one, above 0, of the group with the largest base rate; the other groups keep
-            their ratios to it.
+        rates: At least one, above 0 and different, of the group with the largest base rate; the
+            other groups keep their ratios to it.
         steps: Length of each trial, >= 1: the whole run, if the rates are to be compared at its
             end.
         schedule: What a trial follows, in multiples of its rate; ``plan.default_plan`` of these
@@ -96,8 +99,10 @@ def grid_search(
         All trials and the best one.
 
     Raises:
-        InvalidValue: A number is out of range.
-        TrainingError: Every rate diverges; the batches end; a step or an evaluation fails.
+        InvalidType: ``training`` is none, or something is no number.
+        InvalidValue: A number is out of range, or a rate comes twice.
+        TrainingError: Every rate diverges, or none moves the loss; the batches end; a step or an
+            evaluation fails.
 
     >>> from stepsize.find import grid_search
     >>> from stepsize.testing.training import Bowl
@@ -107,7 +112,7 @@ def grid_search(
     Source: Bergstra & Bengio 2012, "Random Search for Hyper-Parameter Optimization"; Golovin et al.
     2017, "Google Vizier", section 3.2, for the median rule that giving up follows.
     """
-    call = f"grid_search(..., {list(rates)!r}, {steps!r})"
+    call = f"grid_search(..., {rates!r}, {steps!r})"
     return _search(call, training, rates, steps, schedule, give_up, metric)
 
 
@@ -140,6 +145,7 @@ def random_search(
         All trials and the best one.
 
     Raises:
+        InvalidType: As there.
         InvalidValue: A number is out of range.
         TrainingError: As there.
 
@@ -151,12 +157,14 @@ def random_search(
     Source: Bergstra & Bengio 2012
     """
     call = f"random_search(..., {low!r}, {high!r}, {steps!r}, trials={trials!r})"
-    if not 0 < low < high < math.inf or trials < 1:
+    count = checked_steps(call, trials, 1, "It counts trials.", "trials")
+    lowest, highest = (checked_number(call, *each, _END) for each in (("low", low), ("high", high)))
+    if not lowest < highest:
         raise InvalidValue(
-            f"{call}: 0 < low < high and at least one trial are needed. Example: "
+            f"{call}: 0 < low < high is needed. Example: "
             "random_search(training, 1e-4, 1.0, steps=500)."
         )
-    drawn = np.random.default_rng(seed).uniform(math.log(low), math.log(high), trials)
+    drawn = np.random.default_rng(seed).uniform(math.log(lowest), math.log(highest), count)
     return _search(call, training, np.exp(drawn).tolist(), steps, schedule, give_up, metric)
 
 
@@ -169,29 +177,23 @@ def _search(
     give_up: bool,
     metric: str | None,
 ) -> Search:
-    if not rates or not all(0 < rate < math.inf for rate in rates):
-        raise InvalidValue(
-            f"{call}: rates must be finite numbers above 0, at least one. "
-            "Example: [1e-3, 1e-2, 1e-1]."
-        )
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise InvalidValue(
-            f"{call}: steps must be a whole number of at least 1, but is {steps!r}. "
-            "It is the length of one trial."
-        )
-    shape = schedule or default_plan(steps, training.groups[0].beta2).schedule
+    require_training(training, call)
+    asked = checked_rates(call, rates)
+    count = checked_steps(call, steps, 1, "It is the length of one trial.")
+    shape = schedule or default_plan(count, training.groups[0].beta2).schedule
     trials: list[Trial] = []
     with preserved(training):
         lane = Lane(training, call, metric)
-        for rate in rates:
-            rivals = _Rivals(trials, steps) if give_up else None
-            trials.append(lane.run(rate, shape, steps, rivals))
+        for rate in asked:
+            rivals = _Rivals(trials, count) if give_up else None
+            trials.append(lane.run(rate, shape, count, rivals))
     trials.sort(key=lambda each: each.rate)
     if all(math.isinf(each.loss) for each in trials):
         raise TrainingError(
             f"{call}: a rate must be found that does not diverge, but all {len(trials)} did: "
             f"{trials[0].ended}. Give lower rates, or check the data for NaN."
         )
+    require_movement(trials, lane, call)
     return Search(tuple(trials), lane.judged_by, lane.steps, lane.evaluations)
 
 

@@ -70,10 +70,13 @@ class Lane:
         self._scale = 0.0
         self.steps = 0
         self.evaluations = 0
-        self.metric, self.first = self._first_measured(metric)
-
-    def _first_measured(self, metric: str | None) -> tuple[str | None, float]:
         measured = self._evaluated()
+        self._measures = sorted(measured)
+        self.metric, self.first = self._first_measured(measured, metric)
+
+    def _first_measured(
+        self, measured: Mapping[str, float], metric: str | None
+    ) -> tuple[str | None, float]:
         chosen = chosen_metric(measured, metric, self._call)
         if chosen is None:
             return None, math.nan
@@ -92,6 +95,16 @@ class Lane:
         if self.metric is None:
             return "the training loss over the end of each trial, on the same batches"
         return f"{self.metric!r} as evaluate() gives it"
+
+    @property
+    def hint(self) -> str:
+        """What else could be judged by, as the end of a refusal; else empty."""
+        if self.metric is not None or not self._measures:
+            return ""
+        return (
+            f" evaluate() measures {', '.join(map(repr, self._measures))}, but no name ends in "
+            "'loss': name what is to be lowered with metric=."
+        )
 
     def measure(self) -> float:
         """The measure, of the model as it is now; NaN where only training losses are known."""

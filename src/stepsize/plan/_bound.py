@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stepsize.errors import InvalidType, InvalidValue
+from stepsize.plan._estimate import checked_rate
 from stepsize.schedules import Schedule
-from stepsize.schedules._fields import Range, checked_whole_number
+from stepsize.schedules._fields import LARGEST, Range, checked_whole_number
 
 __all__ = ["Bound", "bound"]
 
@@ -45,7 +46,13 @@ class Bound:
     last: float
 
     def at(self, rate: float) -> float:
-        """Ω at any other base rate (> 0): ``bound.at(2 * bound.rate)`` is 1.25 × the gap."""
+        """Ω at any other base rate: ``bound.at(2 * bound.rate)`` is 1.25 × the gap.
+
+        Raises:
+            InvalidType: ``rate`` is no number.
+            InvalidValue: It is not above 0.
+        """
+        rate = checked_rate(f"bound.at({rate!r})", rate).value
         return self.start / rate + rate * (self.average + self.last)
 
 
@@ -59,14 +66,16 @@ def bound(schedule: Schedule, steps: int, gradient_norms: ArrayLike | None = Non
         schedule: Multiples of the base rate, >= 0; updates with a multiple of 0 at the end of the
             run change nothing and are left out.
         steps: Length of the run T in optimizer steps, 1 to 100 million.
-        gradient_norms: Gₜ, the norm of the gradient at each step; shape (steps,); 1 if not given.
+        gradient_norms: Gₜ, the norm of the gradient at each step, at most 10³⁰; shape (steps,); 1
+            if not given.
 
     Returns:
         The best base rate, the gap there, and the three terms.
 
     Raises:
-        InvalidType: ``schedule`` is none.
-        InvalidValue: A number is out of range, a multiple is negative, or all of them are 0.
+        InvalidType: ``schedule`` is none, or ``gradient_norms`` holds no plain numbers.
+        InvalidValue: A number is out of range, a multiple is negative, all of them are 0, or the
+            gradient is at every step that has a rate.
 
     >>> from stepsize import Linear
     >>> lowest = bound(Linear(101), 100)
@@ -79,7 +88,8 @@ def bound(schedule: Schedule, steps: int, gradient_norms: ArrayLike | None = Non
     call = (
         f"bound({schedule!r}, {steps!r}{', gradient_norms' if gradient_norms is not None else ''})"
     )
-    return bound_of(multiples(call, schedule, steps), _norms(call, gradient_norms, steps))
+    values = multiples(call, schedule, steps)
+    return bound_of(values, _norms(call, gradient_norms, values))
 
 
 def multiples(call: str, schedule: Any, steps: Any) -> Values:
@@ -119,23 +129,46 @@ def checked_schedule(call: str, schedule: Any) -> Schedule:
     return schedule
 
 
-def _norms(call: str, gradient_norms: ArrayLike | None, steps: int) -> Values | None:
+def _norms(call: str, gradient_norms: Any, values: Values) -> Values | None:
     if gradient_norms is None:
         return None
-    norms = np.asarray(gradient_norms, dtype=np.float64)
-    if norms.shape != (steps,) or not np.isfinite(norms).all() or (norms < 0).any():
+    norms = _plain_numbers(call, gradient_norms)
+    if norms.shape != values.shape:
         raise InvalidValue(
-            f"{call}: gradient_norms must be one finite number >= 0 per step, shape ({steps},), "
-            f"but has shape {norms.shape}"
-            f"{'' if norms.shape != (steps,) else ' and holds a negative or non-finite one'}. "
-            "Leave it out where it is not known."
+            f"{call}: gradient_norms must be one number per step, shape {values.shape}, but has "
+            f"shape {norms.shape}. Leave it out where it is not known."
         )
-    if not norms.any():
+    wrong = np.flatnonzero(~((norms >= 0) & (norms <= LARGEST)))
+    if len(wrong):
         raise InvalidValue(
-            f"{call}: gradient_norms must be above 0 somewhere, but is 0 at every step: any rate "
-            "would do. Leave it out where it is not known."
+            f"{call}: gradient_norms must be at least 0 and at most {LARGEST:g}, but is "
+            f"{norms[wrong[0]]:g} at position {wrong[0]}. Leave it out where it is not known."
+        )
+    largest = float(norms[values > _NOTHING * values.max()].max())
+    if largest < 1 / LARGEST:
+        raise InvalidValue(
+            f"{call}: gradient_norms must reach {1 / LARGEST:g} where the schedule is above 0, but "
+            f"is at most {largest:g} there: any rate would do. Leave it out where it is not known."
         )
     return norms
+
+
+def _plain_numbers(call: str, gradient_norms: Any) -> Values:
+    try:
+        found = np.asarray(gradient_norms)
+    except (TypeError, ValueError, RuntimeError) as error:
+        # Lists of unequal lengths, and tensors that hold a graph or lie on another device.
+        raise InvalidType(
+            f"{call}: gradient_norms must be a list or an array of numbers, but is a "
+            f"{type(gradient_norms).__name__} of which NumPy makes none: {error}. Write "
+            ".tolist() of a tensor."
+        ) from error
+    if found.dtype.kind not in "iuf":
+        raise InvalidType(
+            f"{call}: gradient_norms must be a list or an array of numbers, but holds "
+            f"{found.dtype}. Example: [1.0, 0.5]."
+        )
+    return found.astype(np.float64)
 
 
 def bound_of(values: Values, norms: Values | None = None) -> Bound:

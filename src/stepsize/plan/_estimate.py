@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from stepsize.errors import InvalidValue
 from stepsize.schedules._fields import LARGEST, Range, checked_number
 
 __all__ = ["Estimate"]
@@ -49,10 +50,16 @@ def checked_rate(call: str, rate: Any) -> Estimate:
 
     Raises:
         InvalidType: It is neither a number nor an estimate.
-        InvalidValue: It is not above 0.
+        InvalidValue: It is not above 0, or the estimate's interval is none above 0.
     """
     if isinstance(rate, Estimate):
-        checked_number(call, "rate", rate.value, _RATE)
+        for name in ("value", "low", "high"):
+            checked_number(call, f"the rate's {name}", getattr(rate, name), _RATE)
+        if rate.low > rate.high:
+            raise InvalidValue(
+                f"{call}: the rate's low must not lie above its high, but low={rate.low!r} and "
+                f"high={rate.high!r}. Swap them."
+            )
         return rate
     number = checked_number(call, "rate", rate, _RATE)
     return Estimate(number, number, number, "as given", "the caller")

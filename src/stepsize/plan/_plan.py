@@ -20,7 +20,7 @@ _BEST_COOLDOWNS = (0.6, 0.8)
 # At 20 % of the run 1 - √u ended lower than a line; from 40 % on only lines were measured.
 _LONG_COOLDOWN = 0.4
 
-_BETA2 = Range(minimum=0, maximum=1 - 2**-53, remedy="AdamW's is 0.999 if not set.")
+_BETA2 = Range(minimum=0, below=1, remedy="AdamW's is 0.999 if not set.")
 _FRACTION = Range(above=0, maximum=1, remedy="It is the cooldown's part of the run.")
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-from stepsize.errors import InvalidValue
+from stepsize.errors import InvalidType, InvalidValue
 from stepsize.plan._bound import Bound, bound_of, multiples
 from stepsize.schedules import Schedule
 
@@ -54,7 +54,7 @@ def rank(schedules: Iterable[Schedule], steps: int) -> Ranking:
         The schedules, the lowest gap first, with their bounds.
 
     Raises:
-        InvalidType: Something is no schedule.
+        InvalidType: ``schedules`` is no list, or something in it is no schedule.
         InvalidValue: There is none, ``steps`` is out of range, or a schedule is negative or 0
             throughout.
 
@@ -65,7 +65,7 @@ def rank(schedules: Iterable[Schedule], steps: int) -> Ranking:
 
     Source: Schaipp et al. 2025 (arXiv 2501.18965)
     """
-    given = tuple(schedules)
+    given = _listed(schedules, steps)
     call = f"rank({list(given)!r}, {steps!r})"
     if not given:
         raise InvalidValue(f"{call}: there is no schedule to rank. Give at least one.")
@@ -78,3 +78,12 @@ def rank(schedules: Iterable[Schedule], steps: int) -> Ranking:
         "over all horizons, but 0.49 to 0.87 within one: near ones may change places",
         "Schaipp et al. 2025 (arXiv 2501.18965)",
     )
+
+
+def _listed(schedules: Any, steps: Any) -> tuple[Schedule, ...]:
+    if not isinstance(schedules, Iterable):
+        raise InvalidType(
+            f"rank({schedules!r}, {steps!r}): schedules must be a list of them, but is a "
+            f"{type(schedules).__name__}. Write rank([{schedules!r}], {steps!r})."
+        )
+    return tuple(cast(Iterable[Schedule], schedules))

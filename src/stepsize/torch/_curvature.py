@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
-from stepsize.errors import InvalidValue
+from stepsize.errors import TrainingError
 
 __all__: list[str] = []
 
@@ -24,6 +25,9 @@ class TorchDerivatives:
         optimizer: Its groups' trainable parameters are the coordinates.
         loss: Gives the batch's loss. Called once: every product walks the same graph, so that
             dropout is the same in all of them.
+
+    Raises:
+        TrainingError: The optimizer has no trainable parameter.
     """
 
     def __init__(self, optimizer: Optimizer, loss: Callable[[], Tensor]) -> None:
@@ -35,6 +39,11 @@ class TorchDerivatives:
             for parameter in group["params"]
             if parameter.requires_grad
         ]
+        if not self._tensors:
+            raise TrainingError(
+                "derivatives(): the optimizer's groups must have a trainable parameter, but have "
+                "none. Set requires_grad=True where it trains."
+            )
 
     @property
     def parameters(self) -> Vector:
@@ -45,9 +54,14 @@ class TorchDerivatives:
     def _gradients(self) -> Sequence[Tensor]:
         """With their graph."""
         with torch.enable_grad():
-            found = torch.autograd.grad(
-                self._loss(), self._tensors, create_graph=True, allow_unused=True
-            )
+            loss = self._loss()
+            if not loss.requires_grad:
+                raise TrainingError(
+                    "derivatives(): the loss must depend on the optimizer's parameters, but is a "
+                    f"constant, {loss.item():g}. Check that nothing detaches it: no .item(), no "
+                    ".detach(), no torch.no_grad() in loss(model, batch)."
+                )
+            found = torch.autograd.grad(loss, self._tensors, create_graph=True, allow_unused=True)
         return [
             torch.zeros_like(each) if gradient is None else gradient
             for each, gradient in zip(self._tensors, _unused(found), strict=True)
@@ -78,10 +92,13 @@ class TorchDerivatives:
             torch.as_tensor(part, device=each.device, dtype=each.dtype).view_as(each)
             for part, each in zip(np.split(vector, ends[:-1]), self._tensors, strict=True)
         ]
+        curved = [each.requires_grad for each in self._gradients]
+        if not any(curved):
+            return np.zeros_like(vector)
         products = torch.autograd.grad(
-            [each for each in self._gradients if each.requires_grad],
+            list(compress(self._gradients, curved)),
             self._tensors,
-            [part for part, each in zip(along, self._gradients, strict=True) if each.requires_grad],
+            list(compress(along, curved)),
             retain_graph=True,
             allow_unused=True,
         )
@@ -110,10 +127,5 @@ def _second_moment(state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor
 
 
 def _flat(tensors: Sequence[Tensor]) -> Vector:
-    if not tensors:
-        raise InvalidValue(
-            "derivatives(): the optimizer's groups must have a trainable parameter, but have none. "
-            "Set requires_grad=True where it trains."
-        )
     flat = [each.detach().reshape(-1).to(device="cpu", dtype=torch.float64) for each in tensors]
     return torch.cat(flat).numpy()

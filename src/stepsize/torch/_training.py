@@ -41,7 +41,7 @@ class TorchTraining:
             gradients. Random numbers that it draws do not change the training.
         device: Where the batches are moved; the model's own device if not given.
         accumulate: Batches per optimizer step; the loss is their mean.
-        clip: Largest gradient norm (L2 over all parameters); not clipped if not given.
+        clip: Largest gradient norm (L2 over the optimizer's parameters); not clipped if not given.
         amp: "bfloat16" or "float16" for autocast; float16 also scales the loss.
 
     Raises:
@@ -143,7 +143,9 @@ class TorchTraining:
         metrics = {"loss": total}
         if self._clip is not None:
             self._scaler.unscale_(self.optimizer)
-            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._clip)
+            # Nobody zeroes the gradients of the model's other parameters.
+            trained = [each for group in self.optimizer.param_groups for each in group["params"]]
+            norm = nn.utils.clip_grad_norm_(trained, self._clip)
             metrics["grad_norm"] = norm.item()
         return metrics
 
