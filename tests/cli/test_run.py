@@ -49,7 +49,21 @@ class Blind(Bowl):
     def evaluate(self): return {"val_loss": float("nan")}
 class Stuck(Bowl):
     def step(self, factors): raise RuntimeError("out of memory")
-flat, blind, stuck = Flat(), Blind(), Stuck()
+class Rising(Bowl):
+    def step(self, factors): return Observation({"loss": 1.0 + factors["lr"][0]})
+class Falling(Bowl):
+    def step(self, factors): return Observation({"loss": 1000.0 - factors["lr"][0]})
+class Unlucky(Bowl):
+    steps = 0
+    def step(self, factors):
+        self.steps += 1
+        if self.steps > 20: raise ValueError("boom")
+        return super().step(factors)
+class Unmeasured(Bowl):
+    def evaluate(self): raise ZeroDivisionError("no images")
+flat, blind, stuck, rising, falling = Flat(), Blind(), Stuck(), Rising(), Falling()
+unlucky, unmeasured, still = Unlucky(), Unmeasured(), Bowl(rate=0.0)
+def seeded(seed, *rest): return flat
 """
 
 SPIKING = """
@@ -178,12 +192,100 @@ def test_several_optimizers_are_searched_together_and_keep_the_ratio_of_their_ra
     assert recorded["lr/a"].values[18:].max() == pytest.approx(recorded.config["rate"])
 
 
+def test_several_optimizers_are_guarded_only_if_asked(folder: Path) -> None:
+    (folder / "pair.py").write_text(PAIR)
+    command = ["run", "pair.py", "--steps", 20, "--rate", "keep", "--record", "runs.db"]
+    by_default = started(*command, cwd=folder)
+    asked = started(*command, "--guard", cwd=folder)
+    assert by_default.returncode == asked.returncode == 0, by_default.stderr
+    assert "No guard: the losses of several optimizers" in by_default.stderr
+    assert "No guard" not in asked.stderr
+    assert [each.config["guard"] for each in read_runs(folder / "runs.db")] == [False, True]
+
+
+def test_the_plan_on_the_screen_is_the_one_that_is_driven(folder: Path) -> None:
+    done = started("run", "bowl.py", "--steps", 300, "--record", "runs.db", cwd=folder)
+    said = " ".join(done.stderr.split())
+    found = re.search(r"up to step (\d+) .* until step (\d+), .* zero at step (\d+)\.", said)
+    assert found is not None, said
+    assert "warmup over" not in said
+    own, held, end = map(int, found.groups())
+    (recorded,) = read_runs(folder / "runs.db")
+    rates = recorded["lr"].values
+    assert rates[own : held + 1] == pytest.approx(recorded.config["rate"])
+    assert rates[held + 1] < rates[held]
+    assert end == len(rates)
+
+
+def test_the_doubts_of_a_range_test_are_said(folder: Path) -> None:
+    (folder / "hopeless.py").write_text(HOPELESS)
+    done = started("run", "hopeless.py:falling", "--steps", 100, "--no-guard", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    assert "Doubt: the loss was lowest at the highest rate" in said
+    assert "Raise --high of 'stepsize find'." in said
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "raised"),
+    [
+        (["unlucky", "--schedule", "Constant()"], 20, "ValueError: boom (line"),
+        (["unmeasured", "--rate", "keep"], 30, "ZeroDivisionError: no images (line"),
+    ],
+    ids=["step", "evaluate"],
+)
+def test_a_training_that_raises_ends_the_run_and_not_the_account(
+    folder: Path, options: list[str], steps: int, raised: str
+) -> None:
+    (folder / "hopeless.py").write_text(HOPELESS)
+    outputs = ["--record", "runs.db", "--plot", "out.png", "--report", "out.html"]
+    target = f"hopeless.py:{options[0]}"
+    done = started("run", target, "--steps", 30, *options[1:], *outputs, cwd=folder)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert f"failed after {steps} steps" in done.stdout
+    assert f"The training raised {raised}" in done.stdout
+    (recorded,) = read_runs(folder / "runs.db")
+    assert (recorded.status, len(recorded["loss"].values)) == ("failed", steps)
+    assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert escape(raised) in (folder / "out.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stuck", "--steps", "200"], "raised RuntimeError: out of memory. Correct the training"),
+        (["still", "--steps", "200"], "base rates, which are all 0"),
+        (["still", "--steps", "5", "--rate", "keep"], "base rates, which are all 0"),
+        (["still", "--steps", "5", "--rate", "0.1"], "base rates, which are all 0"),
+        (["seeded", "--steps", "5"], r"needs seed. Give defaults: def seeded\(seed=0\)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_no_rate_can_remedy_is_not_answered_with_a_rate(
+    folder: Path,
+    stepsize: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "hopeless.py").write_text(HOPELESS)
+    done = stepsize("run", f"hopeless.py:{arguments[0]}", *arguments[1:])
+    said = " ".join(done.stderr.split())
+    assert done.exit_code == 2, said
+    assert re.search(message, said), said
+    assert "--rate" not in said
+    assert ".." not in said.replace("(...,", "")
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("flat", "the loss did not move"),
-        ("blind", "evaluate.* must give a finite 'val_loss' before any step"),
-        ("stuck", "every step of a trial must run, but .* raised RuntimeError: out of memory"),
+        ("blind", "evaluate.* must give a finite 'val_loss' before any step.*with --metric"),
+        ("rising --steps 100", "among those that it tried, 1e-06 to .* lowest at the first rate"),
+        ("flat --steps 100", "the loss did not move"),
     ],
 )
 def test_where_nothing_can_be_recommended_the_reason_and_the_remedy_are_said(
@@ -191,7 +293,8 @@ def test_where_nothing_can_be_recommended_the_reason_and_the_remedy_are_said(
 ) -> None:
     monkeypatch.chdir(folder)
     (folder / "hopeless.py").write_text(HOPELESS)
-    command = ["run", f"hopeless.py:{name}", "--steps", "200", "--record", "runs.db"]
+    # Of two --steps the last one counts.
+    command = ["run", "--steps", "200", *f"hopeless.py:{name}".split(), "--record", "runs.db"]
     done = stepsize(*command, "--report", "out.html")
     said = " ".join(done.stderr.split())
     assert done.exit_code == 2, said
@@ -274,9 +377,15 @@ def test_an_absolute_schedule_gives_the_rates_themselves(folder: Path) -> None:
         (["bowl.py", "--steps", "5", "--schedule", "Cosine(-1)"], "steps must be"),
         (["bowl.py", "--steps", "5", "--schedule", "Absolute(Hold(3))", "--rate", "1"], "Absolute"),
         (["bowl.py", "--steps", "5", "--plot", "out.bmp"], "out.bmp"),
-        (["bowl.py", "--steps", "5", "--plot", "no/where.png"], "no"),
+        (["bowl.py", "--steps", "5", "--plot", "no/where.png"], "'--plot': no: .*no such folder"),
         (["bowl.py", "--steps", "5", "--report", "out.txt"], "a report is an .html file"),
-        (["bowl.py", "--steps", "5", "--report", "no/where.html"], "no such folder"),
+        (
+            ["bowl.py", "--steps", "5", "--report", "no/where.html"],
+            "'--report': no: .*no such folder",
+        ),
+        (["bowl.py", "--steps", "5", "--record", "no/where.db"], "'--record': .*no such folder"),
+        (["bowl.py", "--steps", "5", "--metric", "loss"], "--metric loss: .* no room"),
+        (["bowl.py", "--steps", "399", "--level", "fast"], "--level fast: .* begin at 400"),
         (
             ["bowl.py", "--steps", "5", "--rate", "1", "--level", "fast"],
             "--level fast: it is about",
@@ -285,8 +394,8 @@ def test_an_absolute_schedule_gives_the_rates_themselves(folder: Path) -> None:
             ["bowl.py", "--steps", "5", "--schedule", "Hold(5)", "--metric", "loss"],
             "--metric loss: it is about",
         ),
-        (["bowl.py", "--steps", "300", "--metric", "bleu"], "metric must be one of.*'val_loss'"),
-        (["bowl.py", "--steps", "5", "--record", "bowl.py"], "bowl.py"),
+        (["bowl.py", "--steps", "300", "--metric", "bleu"], "--metric must be one of.*'val_loss'"),
+        (["bowl.py", "--steps", "5", "--record", "bowl.py"], "'--record': .*bowl.py"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

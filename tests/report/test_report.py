@@ -169,12 +169,16 @@ def test_a_page_holds_what_was_found_the_plan_the_run_and_the_decisions(page: st
 
 def test_the_trials_of_a_recommendation_are_all_there_with_the_winner_marked() -> None:
     advice = recommend(Bowl(rate=0.1, noise=0.01), 400)
-    rate, plan = recommendation_sections(advice)
+    rate, plan, following = recommendation_sections(advice)
     assert rate.table is not None
     assert len(rate.table.rows) == len(advice.trials) > 1
     assert [row[2] for row in rate.table.rows].count("lowest") == 1
     assert len(rate.charts) == 2
-    assert plan.code == repr(advice.schedule)
+    assert (plan.title, plan.code) == ("The plan of this run", repr(advice.schedule))
+    assert plan.table is None, "the reasons are those of the next run's plan"
+    assert following.title == "The plan of the next run"
+    assert following.code == repr(advice.plan.schedule)
+    assert following.table is not None
 
 
 def test_a_plan_says_each_part_with_its_reason_and_source() -> None:
@@ -238,6 +242,22 @@ def test_a_loss_that_was_not_finite_or_did_not_fall_is_stressed(
     html = run_report(account(losses)).html()
     assert re.search(f'class="warning">[^<]*{warning}', html)
     assert "nan" not in re.sub(r">[^<]*<", "><", html).lower(), "a coordinate that is no number"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_result_that_is_no_number_is_said_in_a_warning(value: float) -> None:
+    told = account([2.0, 1.0], outcome=Outcome(2, metrics={"val_loss": value, "accuracy": 0.5}))
+    (warning,) = told.warnings
+    assert f"gave {value} for val_loss" in warning
+    assert 'class="warning">The last evaluation gave' in run_report(told).html()
+
+
+def test_a_failed_run_says_what_the_training_raised() -> None:
+    told = account(status="failed", failure="ValueError: boom.", outcome=Outcome(2))
+    assert told.summary[:2] == [
+        "run failed after 2 steps in 1.0 s.",
+        "The training raised ValueError: boom.",
+    ]
 
 
 def test_a_loss_that_fell_is_no_reason_to_warn() -> None:

@@ -11,6 +11,7 @@ from stepsize.plot import check_path
 
 __all__ = [
     "base_option",
+    "checked_path",
     "horizon_options",
     "log_option",
     "output_option",
@@ -134,7 +135,17 @@ def _base(ctx: click.Context, param: click.Parameter, base: float | None) -> flo
 
 
 def _picture(ctx: click.Context, param: click.Parameter, path: str | None) -> Path | None:
-    return None if path is None else check_path(path)
+    return checked_path(check_path, ctx, param, path)
+
+
+def checked_path(
+    check: Callable[[str], Path], ctx: click.Context, param: click.Parameter, path: str | None
+) -> Path | None:
+    """A path to write to, refused in the name of its option."""
+    try:
+        return None if path is None else check(path)
+    except OSError as error:
+        raise click.BadParameter(f"{error.filename}: {error.strerror}.", ctx, param) from error
 
 
 def _refuse_both(ctx: click.Context, param: click.Parameter, value: bool) -> bool:

@@ -1,6 +1,8 @@
 """What ``stepsize run`` starts with: the rate and the plan, given or found, and why."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
@@ -33,6 +35,9 @@ __all__ = ["Level", "Preparation", "Wanted", "prepare"]
 Level: TypeAlias = Literal["fast", "default", "thorough"]
 
 _SWEEP: Final = 100
+_WITHOUT_SEARCH: Final = (
+    "To train without a search, give a rate: --rate 3e-4, or --rate keep for the one in the file."
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,24 @@ class Wanted:
                         "--schedule and a --rate that is not 'auto' leave out. Leave out "
                         f"{option}, or these."
                     )
+        elif self.steps < self.fewest:
+            for option, value in (("--level", self.level), ("--metric", self.metric)):
+                if value is not None:
+                    raise InvalidValue(
+                        f"{option} {value}: it is about trials, for which a run of {self.steps} "
+                        f"steps has no room: they begin at {self.fewest}. Leave out {option}, or "
+                        "train longer."
+                    )
 
     @property
     def is_searched(self) -> bool:
         """Whether rate and plan are both to be found."""
         return self.schedule is None and self.rate in (None, "auto")
+
+    @property
+    def fewest(self) -> int:
+        """The shortest run that has room for trials."""
+        return LEVELS[self.level or "default"].fewest
 
 
 @dataclass(frozen=True)
@@ -101,16 +119,21 @@ def prepare(training: Training, wanted: Wanted, console: Console) -> Preparation
 
     Raises:
         TrainingError: No rate can be recommended; the message says why, and what helps.
-        InvalidValue: The groups' base rates are all 0, so that no factor leads to a rate.
+        InvalidValue: The groups' base rates are all 0, so that no factor leads to a rate; or the
+            command line asks for what is not measured.
     """
-    fewest = LEVELS[wanted.level or "default"].fewest
-    if wanted.is_searched and wanted.steps >= fewest:
+    if all(group.base == 0 for group in training.groups):
+        raise InvalidValue(
+            "stepsize run: rates are multiples of the groups' base rates, which are all 0, so "
+            "nothing would be trained. Give the optimizer in the file any lr above 0."
+        )
+    if wanted.is_searched and wanted.steps >= wanted.fewest:
         return _recommended(training, wanted, console)
     if wanted.is_searched:
         _say(
             console,
-            f"A run of {wanted.steps} steps has no room for trials, which begin at {fewest}: its "
-            "rate comes from a range test, whose steps are taken back.",
+            f"A run of {wanted.steps} steps has no room for trials, which begin at "
+            f"{wanted.fewest}: its rate comes from a range test, whose steps are taken back.",
         )
     if wanted.rate == "auto" or wanted.is_searched:
         return _range_tested(training, wanted, console)
@@ -122,19 +145,20 @@ def prepare(training: Training, wanted: Wanted, console: Console) -> Preparation
 
 def _recommended(training: Training, wanted: Wanted, console: Console) -> Preparation:
     level = wanted.level or "default"
-    try:
-        with _SearchLine(console) as line:
-            advice = recommend(
-                training, wanted.steps, level, metric=wanted.metric, progress=line.advance_to
-            )
-    except TrainingError as error:
-        raise TrainingError(
-            f"{error} To train without a search, give a rate: --rate 3e-4, or --rate keep for the "
-            "one in the file."
-        ) from error
+    with _said_with_options(), _SearchLine(console) as line:
+        advice = recommend(
+            training, wanted.steps, level, metric=wanted.metric, progress=line.advance_to
+        )
     _say(console, f"rate {advice.rate}")
     _say(console, f"other rules: {advice.agreement}.")
-    _say(console, f"plan {advice.schedule!r}: {replace(advice.plan, peak=None).reason}.")
+    own = advice.head_start.steps
+    down = max(own, advice.steps - round(advice.plan.cooldown.value))
+    _say(
+        console,
+        f"plan {advice.schedule!r}: up to step {own:,} the beginning of the best trial, at the "
+        f"rate found until step {down:,}, then in a straight line to zero at step "
+        f"{advice.steps:,}.",
+    )
     settings = {
         "schedule": repr(advice.schedule),
         "rate": advice.rate.value,
@@ -147,11 +171,19 @@ def _recommended(training: Training, wanted: Wanted, console: Console) -> Prepar
 
 
 def _range_tested(training: Training, wanted: Wanted, console: Console) -> Preparation:
-    with LiveLine(_SWEEP, "range test", console) as line:
+    with _said_with_options(), LiveLine(_SWEEP, "range test", console) as line:
         found = range_test(
             training, steps=_SWEEP, progress=lambda _, at, loss: line.advance(at, loss)
         )
+    low, high = float(found.rates[0]), float(found.rates[-1])
+    if not low <= found.rate <= high:
+        raise TrainingError(
+            f"A range test finds a rate among those that it tried, {low:.3g} to {high:.3g}, but "
+            f"suggests {found.rate:.3g}. {_with_options(' '.join(found.doubts))} {_WITHOUT_SEARCH}"
+        )
     _say(console, f"rate {found.reason}")
+    for doubt in found.doubts:
+        _say(console, _with_options(doubt))
     settings = {"rate": found.rate, "found": _suggested(found)}
     planned, section = _plan(training, wanted, console)
     return Preparation(
@@ -191,13 +223,32 @@ def _plan(
 
 def _at_rate(training: Training, schedule: Schedule | Absolute, rate: float) -> Schedule:
     assert isinstance(schedule, Schedule), "Absolute with a rate was refused"
-    largest = max(group.base for group in training.groups)
-    if largest <= 0:
-        raise InvalidValue(
-            f"--rate {rate:g}: the groups' base rates are all 0, so no factor leads to this rate. "
-            "Give the optimizer in the file any lr above 0."
-        )
-    return schedule * (rate / largest)
+    return schedule * (rate / max(group.base for group in training.groups))
+
+
+# ------------------------------------------------------------------ where nothing is found
+
+
+@contextmanager
+def _said_with_options() -> Generator[None]:
+    """What a search refuses, in the words of the command line."""
+    try:
+        yield
+    except InvalidValue as error:
+        raise InvalidValue(_with_options(str(error))) from error
+    except TrainingError as error:
+        text = _with_options(str(error))
+        # A training that raises does so at any rate: then a given one is no remedy.
+        if error.__cause__ is None:
+            text = f"{text} {_WITHOUT_SEARCH}"
+        raise TrainingError(text) from error
+
+
+def _with_options(text: str) -> str:
+    """A message about a call's arguments, about options; a quoted message's full stop is one."""
+    text = re.sub(r"\b(low|high)=(?=\W)", r"--\1 of 'stepsize find'", text)
+    text = re.sub(r"\bmetric=(?=\W)(?!['\"])", "--metric", text)
+    return re.sub(r"([.!?])\.(?=\s|$)", r"\1", text.replace(": metric must", ": --metric must"))
 
 
 # ------------------------------------------------------------------ on the screen

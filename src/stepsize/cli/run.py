@@ -1,6 +1,8 @@
 """``stepsize run FILE.py``: find a rate, plan, train under guard, and say what happened."""
 
+import errno
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,16 +15,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from stepsize import __version__
-from stepsize.cli.options import horizon_options, picture_option
+from stepsize.cli.options import checked_path, horizon_options, picture_option
 from stepsize.cli.preparation import Level, Preparation, Wanted, prepare
 from stepsize.cli.spec import SPEC
-from stepsize.cli.training_file import load_training
+from stepsize.cli.training_file import described, load_training
 from stepsize.controllers import Experienced, Guard
+from stepsize.errors import RunFileError, StepsizeError, TrainingError
 from stepsize.find import Recommendation
 from stepsize.plot import plot_run, save
 from stepsize.policy import Policy
 from stepsize.progress import LiveLine
-from stepsize.record import Recorder
+from stepsize.record import Recorder, read_runs
 from stepsize.report import (
     History,
     RunAccount,
@@ -38,7 +41,7 @@ from stepsize.training._drive import named_by_group
 
 __all__ = ["command"]
 
-_EXIT_CODES: Final[Mapping[Status, int]] = {"stopped": 1, "interrupted": 130}
+_EXIT_CODES: Final[Mapping[Status, int]] = {"stopped": 1, "failed": 2, "interrupted": 130}
 
 
 class _Rate(click.ParamType[float | str]):
@@ -62,7 +65,25 @@ class _Rate(click.ParamType[float | str]):
 
 
 def _report_path(ctx: click.Context, param: click.Parameter, path: str | None) -> Path | None:
-    return None if path is None else check_report_path(path)
+    return checked_path(check_report_path, ctx, param, path)
+
+
+def _record_path(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise click.BadParameter(f"{folder}: There is no such folder.", ctx, param)
+    # SQLite keeps its log beside the file.
+    for place in (folder, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise click.BadParameter(f"{place}: {os.strerror(errno.EACCES)}.", ctx, param)
+    if path.exists() and path.stat().st_size:
+        try:
+            read_runs(str(path))
+        except RunFileError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+    return path
 
 
 @click.command("run")
@@ -97,7 +118,7 @@ def _report_path(ctx: click.Context, param: click.Parameter, path: str | None) -
     "--guard/--no-guard",
     default=None,
     help="Go back and lower the rate when the training goes wrong. Default: yes, but not with "
-    "--schedule.",
+    "--schedule, nor for several optimizers.",
 )
 @click.option(
     "--evaluate-every",
@@ -107,7 +128,10 @@ def _report_path(ctx: click.Context, param: click.Parameter, path: str | None) -
 )
 @click.option("--name", help="What the recorded run is called. Default: the file's name.")
 @click.option(
-    "--record", type=click.Path(dir_okay=False, path_type=Path), help="Record into this file."
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_record_path,
+    help="Record into this file.",
 )
 @picture_option("--plot", help="Draw rate and loss into this picture (.png, .svg or .pdf).")
 @click.option(
@@ -141,8 +165,8 @@ def command(
     stepsize run examples/digits.py --steps 600 --rate 0.1
     stepsize run examples/digits.py --steps 600 --schedule "Step(200, 0.1)" --rate 0.01
 
-    The exit code is 0 when the run reached its end, 1 when the guard stopped it, and 130 after
-    Ctrl-C.
+    The exit code is 0 when the run reached its end, 1 when the guard stopped it, 2 when something
+    was refused or the training raised an error, and 130 after Ctrl-C.
     """
     wanted = Wanted(steps, schedule, rate, level, metric)
     console = Console(stderr=True, highlight=False)
@@ -150,7 +174,7 @@ def command(
     began = time.perf_counter()
     prepared = prepare(training, wanted, console)
     label = name or Path(target.rpartition(":")[0] or target).stem
-    guarded = schedule is None if guard is None else guard
+    guarded = _is_guarded(training, schedule, console) if guard is None else guard
     settings = {"file": target, "steps": steps, **prepared.settings, "guard": guarded}
     with ExitStack() as stack:
         line = stack.enter_context(LiveLine(steps, escape(label), console))
@@ -160,12 +184,14 @@ def command(
         if record is not None:
             recorder = stack.enter_context(Recorder(record, name=label, config=settings))
             sinks.append(recorder)
-        outcome, status = _train(training, prepared, steps, guarded, sinks, history, evaluate_every)
+        outcome, status, failure = _train(
+            training, prepared, steps, guarded, sinks, history, evaluate_every
+        )
         seconds = time.perf_counter() - began
         if recorder is not None:
             recorder.finish(status, {**outcome.metrics, "seconds": seconds})
     searched = 0 if prepared.advice is None else prepared.advice.head_start.steps
-    account = RunAccount(label, status, outcome, history, seconds, searched)
+    account = RunAccount(label, status, outcome, history, seconds, searched, failure)
     if plot is not None:
         _draw(plot, account)
     if report is not None:
@@ -178,6 +204,20 @@ def command(
 # ------------------------------------------------------------------ during
 
 
+def _is_guarded(training: Training, schedule: Schedule | Absolute | None, console: Console) -> bool:
+    """Whether the training is watched over where the user has not said."""
+    if schedule is not None:
+        return False
+    if len({group.optimizer for group in training.groups}) == 1:
+        return True
+    console.print(
+        "No guard: the losses of several optimizers may rise because one gains on another, which "
+        "is no trouble to go back from; --guard watches over them all the same.",
+        soft_wrap=True,
+    )
+    return False
+
+
 def _train(
     training: Training,
     prepared: Preparation,
@@ -186,7 +226,8 @@ def _train(
     sinks: Sequence[Sink],
     history: History,
     evaluate_every: int | None,
-) -> tuple[Outcome, Status]:
+) -> tuple[Outcome, Status, str]:
+    """What came out, how it ended, and what the training raised, if anything."""
     advice, start = prepared.advice, 0
     guard: Controller = Guard()
     if advice is not None:
@@ -195,12 +236,27 @@ def _train(
         _tell_head_start(training, advice, sinks)
     policy = Policy(prepared.schedule, [guard] if guarded else [])
     try:
-        outcome = run(training, policy, steps, sinks, start=start, evaluate_every=evaluate_every)
-    except KeyboardInterrupt:
-        # Ctrl-C ends the run, not the account: what there is gets evaluated and shown.
-        reached = int(history.positions[-1]) + 1 if history.positions else 0
-        return Outcome(reached, metrics=training.evaluate()), "interrupted"
-    return outcome, "stopped" if outcome.stopped else "finished"
+        try:
+            outcome = run(
+                training, policy, steps, sinks, start=start, evaluate_every=evaluate_every
+            )
+        except KeyboardInterrupt:
+            # Ctrl-C ends the run, not the account: what there is gets evaluated and shown.
+            return Outcome(_reached(history), metrics=training.evaluate()), "interrupted", ""
+    except TrainingError as error:
+        if not history.positions:
+            raise
+        return Outcome(_reached(history)), "failed", f"{type(error).__name__}: {error}"
+    except StepsizeError:
+        raise
+    except Exception as error:
+        # stepsize raises nothing else on purpose: it is the user's step() or evaluate().
+        return Outcome(_reached(history)), "failed", described(error)
+    return outcome, "stopped" if outcome.stopped else "finished", ""
+
+
+def _reached(history: History) -> int:
+    return int(history.positions[-1]) + 1 if history.positions else 0
 
 
 def _tell_head_start(training: Training, advice: Recommendation, sinks: Sequence[Sink]) -> None:

@@ -1,14 +1,17 @@
 """Finding the training in a user's Python file."""
 
 import importlib.util
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from stepsize.errors import StepsizeError, TrainingError
 from stepsize.training import Training
 
-__all__ = ["load_training"]
+__all__ = ["described", "load_training"]
 
 _DEFAULT_NAME = "training"
 
@@ -32,18 +35,37 @@ def load_training(target: str) -> Training:
         )
     found = getattr(module, name)
     if callable(found) and not isinstance(found, Training):
+        _require_no_arguments(found, path, name)
         try:
             found = found()
         except StepsizeError:
             raise
         except Exception as error:
-            raise TrainingError(f"{path}: {name}() failed with {_described(error)}") from error
+            raise TrainingError(f"{path}: {name}() failed with {described(error)}") from error
     if not isinstance(found, Training):
         raise TrainingError(
             f"{path}:{name} must be a training or a function that returns one, but gives a "
             f"{type(found).__name__}. Return a TorchTraining(model, optimizer, loss, batches)."
         )
     return found
+
+
+def _require_no_arguments(function: Callable[..., Any], path: Path, name: str) -> None:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # some callables in C tell no signature; calling them tells more
+        return
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    missing = [
+        each.name
+        for each in parameters
+        if each.default is inspect.Parameter.empty and each.kind not in optional
+    ]
+    if missing:
+        raise TrainingError(
+            f"{path}:{name} is called without arguments, but {name}() needs {', '.join(missing)}. "
+            f"Give defaults: def {name}({', '.join(f'{each}=0' for each in missing)})."
+        )
 
 
 def _split(target: str) -> tuple[Path, str]:
@@ -72,11 +94,12 @@ def _run_file(path: Path) -> ModuleType:
     except StepsizeError:
         raise
     except Exception as error:
-        raise TrainingError(f"{path} could not be run: {_described(error)}") from error
+        raise TrainingError(f"{path} could not be run: {described(error)}") from error
     return module
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """Type, text and place of what user code raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -13,7 +13,7 @@ from stepsize.training import Outcome
 
 __all__ = ["History", "RunAccount", "Status", "kept"]
 
-Status: TypeAlias = Literal["finished", "stopped", "interrupted"]
+Status: TypeAlias = Literal["finished", "stopped", "interrupted", "failed"]
 
 _AVERAGED: Final = 20
 
@@ -97,6 +97,7 @@ class RunAccount:
         history: What it did on the way.
         seconds: How long it took, the search for its rate included.
         head_start: How many of its first steps the search took.
+        failure: What the training raised, if it failed.
     """
 
     name: str
@@ -105,6 +106,7 @@ class RunAccount:
     history: History
     seconds: float
     head_start: int = 0
+    failure: str = ""
 
     @property
     def final_loss(self) -> float | None:
@@ -128,8 +130,11 @@ class RunAccount:
             "finished": f"finished {steps:,} steps",
             "stopped": f"was stopped after {steps:,} steps: {self.outcome.stopped},",
             "interrupted": f"was interrupted after {steps:,} steps",
+            "failed": f"failed after {steps:,} steps",
         }[self.status]
         sentences = [f"{self.name} {ended} in {self.seconds:.1f} s."]
+        if self.failure:
+            sentences.append(f"The training raised {self.failure.removesuffix('.')}.")
         if self.rate_found is not None:
             sentences.append(
                 f"The first {self.head_start:,} were also the search for its rate, and found "
@@ -167,6 +172,17 @@ class RunAccount:
     @property
     def warnings(self) -> Sequence[str]:
         """What is wrong with it, in sentences."""
+        return [*self._about_the_loss(), *self._about_the_evaluation()]
+
+    def _about_the_evaluation(self) -> Sequence[str]:
+        return [
+            f"The last evaluation gave {value} for {name}: the model, the validation data or "
+            "evaluate() itself is broken, so the run's result is unknown."
+            for name, value in self.outcome.metrics.items()
+            if not math.isfinite(value)
+        ]
+
+    def _about_the_loss(self) -> Sequence[str]:
         positions, losses = self.history.loss_curve
         broken = positions[~np.isfinite(losses)]
         if not len(broken):

@@ -50,8 +50,8 @@ def range_test_section(found: RangeTest) -> Section:
 
 
 def recommendation_sections(advice: Recommendation) -> Sequence[Section]:
-    """How a recommendation came about: sweep, trials, what other rules say, and the plan."""
-    return [_recommended_rate(advice), _begun_plan(advice)]
+    """How a recommendation came about: sweep, trials, other rules; this run's plan, the next's."""
+    return [_recommended_rate(advice), _begun_plan(advice), _next_plan(advice)]
 
 
 def _recommended_rate(advice: Recommendation) -> Section:
@@ -119,17 +119,26 @@ def _compared(advice: Recommendation) -> Chart:
 
 
 def _begun_plan(advice: Recommendation) -> Section:
-    own = advice.head_start.steps
-    rate = f"{advice.rate.value:.3g}"
     return Section(
-        "The plan",
+        "The plan of this run",
         [
-            f"Up to step {own:,} the run is the beginning of the best trial; from there it goes on "
-            "at the rate that was found. The values multiply the base rates in the file.",
-            "The plan behind it, for the next run at this rate: --rate "
-            f"{rate} follows {advice.plan.schedule!r} from its first step.",
+            f"Up to step {advice.head_start.steps:,} the run is the beginning of the best trial; "
+            "from there it goes on at the rate that was found, and down to zero. The values "
+            "multiply the base rates in the file.",
         ],
         code=repr(advice.schedule),
+    )
+
+
+def _next_plan(advice: Recommendation) -> Section:
+    return Section(
+        "The plan of the next run",
+        [
+            "A run that need not search is not bound to a trial's beginning: with --rate "
+            f"{advice.rate.value:.3g} the next one follows this plan from its first step. The "
+            "values multiply the peak rate.",
+        ],
+        code=repr(advice.plan.schedule),
         table=_parts(replace(advice.plan, peak=None)),  # "The rate" says it
     )
 
