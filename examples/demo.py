@@ -20,8 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stepsize import Constant, Schedule, Step
-from stepsize.find import range_test
-from stepsize.plan import default_plan
+from stepsize.find import recommend
 from stepsize.plot import plot_run, save
 from stepsize.record import Recorder, Run, read_runs
 from stepsize.torch import TorchTraining
@@ -37,7 +36,7 @@ LAST = 20
 
 
 def found(fresh: TorchTraining) -> Schedule:
-    return default_plan(STEPS).schedule * (range_test(fresh).rate / RATE_IN_FILE)
+    return recommend(fresh, STEPS).schedule
 
 
 def constant(fresh: TorchTraining) -> Schedule:
