@@ -23,9 +23,7 @@ from stepsize.training import Training, preserved
 __all__ = ["HeadStart", "Recommendation", "recommend"]
 
 _DOUBT = 3.0
-_EXPERIENCE = (
-    "In the benchmark of the documentation most such rates were within a factor of 3 of the best"
-)
+_RULE_OF_THUMB = "The interval, a factor of 3 each way, is a rule of thumb"
 _SOURCE = "stepsize.find.recommend"
 _FEW = 4
 _PLATEAU = 0.1
@@ -254,7 +252,7 @@ def _reason(course: Course) -> str:
         )
         return (
             f"{why}: the first {course.position} steps and a short cooldown ended at "
-            f"{best.loss:.4g}. {_EXPERIENCE}"
+            f"{best.loss:.4g}. {_RULE_OF_THUMB}"
         )
     read = (
         f"the lowest of {len(trials)} rates, the first that helps, and a little below"
@@ -267,7 +265,7 @@ def _reason(course: Course) -> str:
     )
     return (
         f"{read}; at {best.rate:.3g} the first {course.position} steps and a short cooldown ended "
-        f"lowest. {_EXPERIENCE}"
+        f"lowest. {_RULE_OF_THUMB}"
     )
 
 
