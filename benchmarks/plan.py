@@ -14,15 +14,8 @@ import numpy as np
 
 from benchmarks.published_curves import Cell, Losses, cells, constant_runs, curves_folder
 from stepsize import Constant, Linear, Schedule, Warmup, wsd
-from stepsize.plan import (
-    Estimate,
-    Extension,
-    adamw_timescale,
-    bound,
-    extension,
-    step_law,
-    transfer,
-)
+from stepsize.estimates import Estimate
+from stepsize.plan import Extension, adamw_timescale, bound, extension, step_law, transfer
 
 __all__ = [
     "BASE_STEPS",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stepsize import parse
 from stepsize.lint import RULES, USUAL_RATES, Example, Remark, Rule, review
-from stepsize.plot import number_text
+from stepsize.words import number_text
 
 PAGE = Path(__file__).parent / "en" / "lint.md"
 

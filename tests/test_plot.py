@@ -17,15 +17,14 @@ from matplotlib.figure import Figure
 from stepsize import InvalidValue, Linear, MissingExtra, wsd
 from stepsize.plot import (
     check_path,
-    number_text,
     plot_curves,
     plot_range_test,
     plot_run,
-    position_text,
     save,
     smoothed,
     thinned,
 )
+from stepsize.words import number_text, position_text
 
 RAMP = np.linspace(0.0, 1.0, 101)
 

@@ -18,4 +18,5 @@ __all__ = ["__version__"]
 __all__ += errors.__all__
 __all__ += policy.__all__
 __all__ += schedules.__all__
-__all__ += signals.__all__
+# Only what users write; drivers import the rest by name.
+__all__ += [name for name in signals.__all__ if name != "named_by_group"]

@@ -5,7 +5,7 @@
     │   ├── EndlessSchedule                   the operation needs an end
     │   └── LimitExceeded                     an expression is larger than its text may be
     ├── InvalidType           (TypeError)     the wrong kind of thing was given
-    ├── TextError             (ValueError)    a text is no schedule; points at the place
+    ├── TextError             (ValueError)    a text is not a schedule; points at the place
     ├── UnregisteredFunction  (ValueError)    a user's function has no name to be saved under
     ├── AttachmentError       (RuntimeError)  an optimizer cannot be driven as asked
     ├── CopyRefused           (TypeError)     the object is bound to a live optimizer: no copy
@@ -17,11 +17,18 @@
 
     StepsizeWarning           (UserWarning)
     ├── ForeignWrite                          somebody else wrote a quantity that stepsize drives
-    ├── ScheduleWarning                       a schedule is hardly what was meant for its run
+    ├── ScheduleWarning                       a schedule is probably not what was meant for its run
     └── StateMismatch                         a saved state belongs to another configuration
 
-A message holds, in this order: the call as typed, the rule, the value, the remedy.
+An error has fields, and one message made of them: the call as typed, the rule, the value, the
+remedy.
 """
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from stepsize.words import shortened
 
 __all__ = [
     "AttachmentError",
@@ -44,9 +51,62 @@ __all__ = [
     "UnregisteredFunction",
 ]
 
+_LONGEST: Final = 600
+_LONGEST_CALL: Final = 120
+_LONGEST_VALUE: Final = 200
+
 
 class StepsizeError(Exception):
-    """The root: catch it to catch whatever stepsize raises on purpose."""
+    """The root: catch it to catch whatever stepsize raises on purpose.
+
+    Args:
+        call: The call as typed, or what was being done: ``Linear(-1)``, ``reading 'runs.db'``.
+        rule: What must hold: a clause. An argument's name stands in braces, ``{low}`` or
+            ``{low=}``, so that the command line can write its option in its place.
+        value: What was found instead: a clause that follows "but", such as "is -1".
+        remedy: What to do: a sentence. Arguments' names stand in braces here too.
+        argument: The argument that it is about, if it is about one.
+
+    >>> print(InvalidValue("Linear(-1)", "{steps} must be at least 0", "is -1", "0 drops it."))
+    Linear(-1): steps must be at least 0, but is -1. 0 drops it.
+    """
+
+    def __init__(
+        self, call: str, rule: str = "", value: str = "", remedy: str = "", argument: str = ""
+    ) -> None:
+        super().__init__(call, rule, value, remedy, argument)
+        self.call, self.rule, self.value = call, rule, value
+        self.remedy, self.argument = remedy, argument
+
+    def __str__(self) -> str:
+        return self.told()
+
+    def told(self, call: str | None = None, options: Mapping[str, str] | None = None) -> str:
+        """The message, with another call or other spellings of the arguments.
+
+        Args:
+            call: What stands instead of the call as typed.
+            options: How arguments are written instead, such as ``{"low": "--low"}``.
+
+        >>> InvalidValue("f(low=0)", "{low} must be above 0", "is 0").told("f", {"low": "--low"})
+        'f: --low must be above 0, but is 0.'
+        """
+        given = shortened(self.call if call is None else call, _LONGEST_CALL)
+        if not self.rule:  # a text that was made elsewhere
+            return self.call
+        rule = _spelled(self.rule, options or {})
+        found = f", but {shortened(self.value, _LONGEST_VALUE)}" if self.value else ""
+        clause = f"{given}: {rule}{found}"
+        stop = "" if clause.endswith((".", "!", "?")) else "."
+        remedy = _spelled(self.remedy, options or {})
+        return shortened(f"{clause}{stop} {remedy}".rstrip(), _LONGEST)
+
+
+def _spelled(text: str, options: Mapping[str, str]) -> str:
+    def spelling(found: re.Match[str]) -> str:
+        return options.get(found[1], f"{found[1]}{found[2]}")
+
+    return re.sub(r"\{(\w+)(=?)\}", spelling, text)
 
 
 class InvalidValue(StepsizeError, ValueError):
@@ -66,7 +126,7 @@ class InvalidType(StepsizeError, TypeError):
 
 
 class TextError(StepsizeError, ValueError):
-    """A text is no schedule. The message points at the place."""
+    """A text is not a schedule. The message points at the place."""
 
 
 class UnregisteredFunction(StepsizeError, ValueError):
@@ -102,9 +162,15 @@ class MissingExtra(StepsizeError, ImportError):
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
         super().__init__(
-            f"{feature} needs the package {package!r}, which is not installed. "
-            f"Install it with: pip install 'stepsize[{extra}]'"
+            feature,
+            f"it needs the package {package!r}",
+            "it is not installed",
+            f"Install it with: pip install 'stepsize[{extra}]'",
         )
+        self._made_from = feature, package, extra
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), self._made_from
 
 
 class StepsizeWarning(UserWarning):
@@ -116,7 +182,7 @@ class ForeignWrite(StepsizeWarning):
 
 
 class ScheduleWarning(StepsizeWarning):
-    """A schedule is hardly what was meant for the run that it was attached to."""
+    """A schedule is probably not what was meant for the run that it was attached to."""
 
 
 class StateMismatch(StepsizeWarning):

@@ -1,6 +1,6 @@
-"""The words that the rooms exchange, and who speaks them: data and protocols, no behaviour.
+"""What the rooms exchange: data and protocols, no behaviour.
 
-Training ── Observation ──> Policy ── Decision ──> whoever drives the training
+Training ── Observation ──> Policy ── Decision ──> the driver of the training
                                                    └── Tick ──> Sink (recorder, live line, ...)
 """
 
@@ -8,7 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Controller", "Decision", "Observation", "Rewind", "Scale", "Sink", "Stop", "Tick"]
+from stepsize.messages import Text
+
+__all__ = [
+    "Controller",
+    "Decision",
+    "Observation",
+    "Rewind",
+    "Scale",
+    "Sink",
+    "Stop",
+    "Tick",
+    "named_by_group",
+]
 
 
 @dataclass(frozen=True)
@@ -19,7 +31,7 @@ class Observation:
         metrics: Measured numbers by name, for example ``{"loss": 0.31}``. A metric that was not
             measured is absent.
         stepped: False if the optimizer's update was skipped, for example by an AMP scaler.
-        position: Where it was seen, in the driver's clock. Whoever drives fills it in.
+        position: Where it was seen, in the driver's clock. Set by the driver.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -32,21 +44,21 @@ class Scale:
     """Multiply every following value by ``factor``."""
 
     factor: float
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)
 class Stop:
     """End the training."""
 
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)
 class Rewind:
     """Go back to before the trouble, and go on more carefully.
 
-    How is for whoever drives: the batches that did it are passed over; if none did, ``run`` first
+    The driver decides how: the batches that caused it are passed over; if none did, ``run`` first
     repeats the steps as they were, and cuts the rate if the trouble returns. The controllers'
     memories go back as well, so a controller cannot count its rewinds. The policy does: the more
     often trouble returns, the more cautious it gets (``Policy.rewind``).
@@ -60,7 +72,7 @@ class Rewind:
     """
 
     factor: float
-    reason: str
+    reason: Text
     since: int = 0
     warmup: int = 10
     limit: int = 10
@@ -86,6 +98,19 @@ class Tick:
     quantities: Mapping[str, float] = field(default_factory=dict[str, float])
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     decisions: tuple[Decision, ...] = ()
+
+
+def named_by_group(
+    quantity: str, names: Sequence[str], values: Sequence[float]
+) -> dict[str, float]:
+    """The values of a quantity as ticks name them.
+
+    >>> named_by_group("lr", ["0"], [0.1]), named_by_group("lr", ["body", "head"], [0.1, 0.2])
+    ({'lr': 0.1}, {'lr/body': 0.1, 'lr/head': 0.2})
+    """
+    if len(values) == 1:
+        return {quantity: values[0]}
+    return {f"{quantity}/{name}": value for name, value in zip(names, values, strict=True)}
 
 
 class Controller(Protocol):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsize import Cosine, Exponential, Hold, Linear, Polynomial, Schedule, Table, Triangular
-from stepsize.schedules._summary import (
+from stepsize.schedules.summary import (
     first_phases,
     steps_to_look_at,
     summarize,

@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsize import InvalidType, InvalidValue
-from stepsize.plan import (
-    Estimate,
-    adamw_timescale,
-    batch_rule,
-    step_law,
-    step_law_batch,
-    width_rule,
-)
+from stepsize.estimates import Estimate
+from stepsize.plan import adamw_timescale, batch_rule, step_law, step_law_batch, width_rule
 
 SIZES = st.floats(1, 1e6)
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsize import Constant, Cosine, InvalidType, InvalidValue, Linear, Schedule, wsd
-from stepsize.plan import Estimate, bound, transfer
+from stepsize.estimates import Estimate
+from stepsize.plan import bound, transfer
 
 SCHEDULES = st.sampled_from(
     [

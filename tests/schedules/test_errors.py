@@ -41,9 +41,9 @@ from stepsize import (
     warmup_cosine,
     wsd,
 )
+from stepsize.checks import number_ranges
 from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue, StepsizeError
-from stepsize.schedules._fields import number_ranges
-from stepsize.schedules._text import known_names
+from stepsize.schedules.text import known_names
 
 LINE = Linear(10)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import find, settings
 
 from stepsize import Cosine, Hold, Phase, Schedule, Warmup
-from stepsize.schedules._algebra import (
+from stepsize.schedules.algebra import (
     Clipped,
     Product,
     Repeated,
@@ -19,8 +19,8 @@ from stepsize.schedules._algebra import (
     Then,
     Until,
 )
-from stepsize.schedules._expression import expression
-from stepsize.schedules._text import known_names
+from stepsize.schedules.expression import expression
+from stepsize.schedules.text import known_names
 from stepsize.testing.schedules import Library, any_schedule, check_schedule, schedules_named
 
 SCHEDULE = Warmup(5) >> Cosine(20, end=0.1)

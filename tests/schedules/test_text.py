@@ -36,8 +36,8 @@ from stepsize.errors import (
     TextError,
     UnregisteredFunction,
 )
-from stepsize.schedules._algebra import ALGEBRA_METHODS
-from stepsize.schedules._text import known_names
+from stepsize.schedules.algebra import ALGEBRA_METHODS
+from stepsize.schedules.text import known_names
 from stepsize.testing.schedules import any_schedule
 
 EXAMPLES = settings().max_examples

@@ -27,7 +27,7 @@ from stepsize.errors import InvalidType, StateError, StepsizeWarning
 from stepsize.record import Recorder, read_runs
 from stepsize.signals import Decision, Observation, Tick
 from stepsize.training import Ring, run
-from stepsize.training._ring import Kept
+from stepsize.training.snapshots import Kept
 
 GUARDED = Policy(Constant(), [Guard()])
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stepsize.cli.screen import screen
 from stepsize.errors import InvalidValue
-from stepsize.plot import number_text, position_text
+from stepsize.words import number_text, position_text
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -10,7 +10,7 @@ from stepsize.cli.options import base_option, script_options, specs_argument
 from stepsize.cli.screen import print_csv, print_json, screen
 from stepsize.cli.spec import Spec, given_horizon
 from stepsize.lint import RULES, USUAL_RATES, Remark, review
-from stepsize.plot import position_text
+from stepsize.words import position_text
 
 __all__ = ["command"]
 

@@ -18,7 +18,7 @@ from stepsize.cli.options import (
 from stepsize.cli.screen import print_csv, print_json, print_table, screen
 from stepsize.cli.spec import Spec
 from stepsize.cli.view import View, view
-from stepsize.plot import number_text, position_text
+from stepsize.words import number_text, position_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -15,8 +15,8 @@ from stepsize.cli.screen import print_csv, print_json, screen
 from stepsize.cli.spec import Spec, all_specs, given_horizon
 from stepsize.cli.view import View, view
 from stepsize.importers import Imported
-from stepsize.plot import number_text, position_text
-from stepsize.schedules._summary import PhaseSummary, Summary
+from stepsize.schedules.summary import PhaseSummary, Summary
+from stepsize.words import number_text, position_text
 
 __all__ = ["SUMMARY_COLUMNS", "command", "summary_record", "summary_row"]
 

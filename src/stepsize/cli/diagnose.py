@@ -11,7 +11,7 @@ from stepsize.cli.screen import print_csv, print_json, screen, written_out
 from stepsize.diagnose import RULES, Finding, findings
 from stepsize.errors import StepsizeError
 from stepsize.logs import LoggedRun, read_logs
-from stepsize.plot import position_text
+from stepsize.words import position_text
 
 __all__ = ["command"]
 

@@ -18,8 +18,9 @@ from stepsize.cli.screen import print_json, screen
 from stepsize.cli.training_file import load_training
 from stepsize.errors import InvalidValue
 from stepsize.find import RangeTest, range_test
-from stepsize.plot import before_divergence, number_text, plot_range_tests, save
+from stepsize.plot import before_divergence, plot_range_tests, save
 from stepsize.training import Training
+from stepsize.words import number_text
 
 __all__ = ["LiveCurve", "command"]
 

@@ -16,9 +16,10 @@ from rich.progress import (
 )
 
 from stepsize.errors import InvalidValue, TrainingError
+from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation, range_test, recommend
-from stepsize.find._course import LEVELS
-from stepsize.plan import Estimate, default_plan
+from stepsize.find.levels import LEVELS
+from stepsize.plan import default_plan
 from stepsize.progress import LiveLine
 from stepsize.report import (
     Section,

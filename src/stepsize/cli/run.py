@@ -35,9 +35,8 @@ from stepsize.report import (
     write_report,
 )
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Controller, Sink, Tick
+from stepsize.signals import Controller, Sink, Tick, named_by_group
 from stepsize.training import Outcome, Training, run
-from stepsize.training._drive import named_by_group
 
 __all__ = ["command"]
 

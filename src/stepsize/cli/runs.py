@@ -12,8 +12,9 @@ import numpy as np
 from stepsize.cli.options import picture_option
 from stepsize.cli.screen import print_json, print_table, screen
 from stepsize.errors import RunFileError
-from stepsize.plot import Curve, number_text, plot_run, position_text, save
+from stepsize.plot import Curve, plot_run, save
 from stepsize.record import Run, read_runs
+from stepsize.words import number_text, position_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,8 +9,7 @@ from typing import Any, Final
 import click
 
 from stepsize.errors import TextError
-from stepsize.schedules import Absolute, Schedule, parse
-from stepsize.schedules._horizon import Horizon
+from stepsize.schedules import Absolute, Horizon, Schedule, parse
 
 __all__ = ["SPEC", "Spec", "all_specs", "given_horizon", "remember_size"]
 

@@ -14,7 +14,7 @@ from stepsize.cli.spec import Spec
 from stepsize.errors import EndlessSchedule, InvalidValue
 from stepsize.plot import plot_curves, save
 from stepsize.schedules import Phase
-from stepsize.schedules._summary import (
+from stepsize.schedules.summary import (
     MOST_PHASES,
     Summary,
     first_phases,

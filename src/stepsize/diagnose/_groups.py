@@ -7,7 +7,7 @@ import numpy as np
 from stepsize.diagnose._loss import rate_text
 from stepsize.diagnose._rule import Found, rule
 from stepsize.diagnose._view import EMPTY, RunView, cleaned
-from stepsize.plot import number_text
+from stepsize.words import number_text
 
 __all__ = ["group_barely_moving"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from stepsize.diagnose._rule import Found, rule
 from stepsize.diagnose._trend import NORMAL, Trend
 from stepsize.diagnose._view import RunView
-from stepsize.plot import number_text, position_text
+from stepsize.words import number_text, position_text
 
 __all__ = ["diverged", "oscillation", "plateau_at_high_rate", "spikes"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from stepsize.diagnose._loss import rate_text
 from stepsize.diagnose._rule import Found, rule
 from stepsize.diagnose._view import RunView
-from stepsize.plot import number_text, position_text
+from stepsize.words import number_text, position_text
 
 __all__ = [
     "decay_ended_early",

@@ -11,7 +11,7 @@ from stepsize.diagnose._loss import rate_text
 from stepsize.diagnose._rule import Found, rule
 from stepsize.diagnose._trend import Array, Fall, Trend
 from stepsize.diagnose._view import RunView
-from stepsize.plot import number_text, position_text
+from stepsize.words import number_text, position_text
 
 __all__ = ["rate_too_low", "warmup_too_short"]
 

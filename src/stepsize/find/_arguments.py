@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
+from stepsize.checks import Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.schedules._fields import Range, checked_number, checked_whole_number
 
 __all__: list[str] = []
 

@@ -7,17 +7,17 @@ beginning of the best trial is the run's.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from stepsize.errors import TrainingError
 from stepsize.find._opening import Opening, opening
 from stepsize.find._race import lowest
 from stepsize.find._trial import Lane, Trial
+from stepsize.find.levels import Level
 from stepsize.plan import Plan
 from stepsize.schedules import Hold, Linear, Schedule, Warmup
 
-__all__ = ["LEVELS", "Course", "Level"]
+__all__ = ["Course"]
 
 _FAR, _NEAR = 10 ** (2 / 3), 10 ** (1 / 3)
 _BEYOND = 10 ** (1 / 6)
@@ -29,38 +29,6 @@ _HARDLY = 0.02
 _BELOW_SWEEP, _ALONE = 2.4, 1.5
 # A worse neighbour that is far worse says no more than one that is a little worse.
 _ENOUGH_WORSE = 2.0
-
-
-@dataclass(frozen=True)
-class Level:
-    """What may be spent; all but the last in parts of the run.
-
-    Args:
-        cost: Most steps, the run itself included.
-        sweep: Most steps of the opening sweep.
-        beginning: Length of the run's beginning in each trial.
-        cooldown: Length of the cooldown that follows it.
-        compares: Whether trials go on once one has helped; else they only go down until then.
-        fewest: Steps of a run below which trials would be too short to tell anything.
-    """
-
-    cost: float
-    sweep: float
-    beginning: float
-    cooldown: float
-    compares: bool
-    fewest: int
-
-    def most(self, steps: int) -> int:
-        """The most steps that the search for a run of ``steps`` may take."""
-        return math.ceil((self.cost - 1 + self.beginning) * steps) + 1
-
-
-LEVELS = {
-    "fast": Level(1.095, 0.03, 0.04, 0.01, False, 400),
-    "default": Level(1.27, 0.03, 0.09, 0.02, True, 200),
-    "thorough": Level(2.05, 0.03, 0.15, 0.06, True, 200),
-}
 
 
 class Course:

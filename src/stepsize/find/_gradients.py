@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from stepsize.errors import TrainingError
+from stepsize.estimates import Estimate
 from stepsize.find._arguments import checked_steps
 from stepsize.find._curvature import derivatives_of, differentiable, finite_gradient
 from stepsize.find._trial import largest_base
-from stepsize.plan import Estimate
 from stepsize.training import Training, preserved
 
 __all__ = ["gradient_heuristics"]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import InvalidValue, TrainingError
+from stepsize.estimates import Estimate
 from stepsize.find._arguments import checked_rates, checked_steps, require_training
 from stepsize.find._trial import Lane, Trial
-from stepsize.plan import Estimate, default_plan, transfer
+from stepsize.plan import default_plan, transfer
 from stepsize.schedules import Schedule
 from stepsize.training import Training, preserved
 

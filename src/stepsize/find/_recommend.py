@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.errors import InvalidValue, StepsizeError, TrainingError
+from stepsize.estimates import Estimate
 from stepsize.find._arguments import checked_steps, require_training
-from stepsize.find._course import LEVELS, Course
+from stepsize.find._course import Course
 from stepsize.find._curvature import Differentiable, largest_curvature
 from stepsize.find._gradients import gradient_heuristics
 from stepsize.find._opening import Opening
 from stepsize.find._race import is_bracketed, require_movement, table
 from stepsize.find._trial import Lane, Trial, largest_base
-from stepsize.plan import Estimate, Plan, default_plan
+from stepsize.find.levels import LEVELS
+from stepsize.plan import Plan, default_plan
 from stepsize.schedules import Schedule
 from stepsize.training import Training, preserved
 

@@ -8,13 +8,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from stepsize.checks import Range, checked_number
 from stepsize.errors import InvalidValue, TrainingError
 from stepsize.find._arguments import checked_rates, checked_steps, require_training
 from stepsize.find._race import require_movement, table
 from stepsize.find._trial import Lane, Trial, tail_windows
 from stepsize.plan import default_plan
 from stepsize.schedules import Schedule
-from stepsize.schedules._fields import Range, checked_number
 from stepsize.training import Training, preserved
 
 __all__ = ["Search", "grid_search", "random_search"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from stepsize.checks import Number, Range, checked_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
 from stepsize.importers._section import POSITIVE, STEPS, Section, call_text, multiple
@@ -17,7 +18,7 @@ from stepsize.schedules import (
     Schedule,
     Warmup,
 )
-from stepsize.schedules._fields import FACTOR, Number, Range, checked_number
+from stepsize.schedules.fields import FACTOR
 
 __all__ = ["from_deepspeed"]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
+from stepsize.checks import Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._deepspeed import from_deepspeed
 from stepsize.importers._imported import Imported
@@ -15,7 +16,6 @@ from stepsize.importers._section import COUNT, STEPS, Section, argument_name, ca
 from stepsize.importers._timm import from_timm
 from stepsize.importers._transformers import from_transformers
 from stepsize.schedules import Absolute
-from stepsize.schedules._fields import Range, checked_number, checked_whole_number
 
 __all__ = ["from_config"]
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
+from stepsize.checks import Number, Range
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.importers._imported import Imported
 from stepsize.importers._section import POSITIVE, STEPS, Section, call_text, multiple
@@ -18,7 +19,7 @@ from stepsize.schedules import (
     Table,
     Warmup,
 )
-from stepsize.schedules._fields import FACTOR, Number, Range
+from stepsize.schedules.fields import FACTOR
 
 __all__ = ["from_keras"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from stepsize.checks import Number, Range
 from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
 from stepsize.importers._section import COUNT, STEPS, Section, argument_name, call_text, multiple
@@ -16,7 +17,6 @@ from stepsize.schedules import (
     Power,
     Schedule,
 )
-from stepsize.schedules._fields import Number, Range
 
 __all__ = ["from_megatron"]
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from stepsize.checks import Number, Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._epochs import held_through_epochs
 from stepsize.importers._imported import Imported
 from stepsize.importers._mmengine_curves import CURVES, Curve, Window
 from stepsize.importers._section import COUNT, STEPS, Section, call_text
 from stepsize.schedules import Hold, Schedule
-from stepsize.schedules._fields import Number, Range, checked_number, checked_whole_number
 
 __all__ = ["from_mmengine"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from stepsize.checks import Number, Range
 from stepsize.errors import InvalidValue
 from stepsize.importers._section import COUNT, POSITIVE, STEPS, Section, multiple
 from stepsize.schedules import (
@@ -19,7 +20,7 @@ from stepsize.schedules import (
     Schedule,
     Step,
 )
-from stepsize.schedules._fields import FACTOR, Number, Range
+from stepsize.schedules.fields import FACTOR
 
 __all__ = ["CURVES", "Curve", "Window"]
 

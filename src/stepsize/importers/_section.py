@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
+from stepsize.checks import LARGEST, Number, Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.schedules._fields import LARGEST, Number, Range, checked_number, checked_whole_number
 
 __all__ = [
     "COUNT",

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from stepsize.checks import Number, Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._epochs import held_through_epochs
 from stepsize.importers._imported import Imported
@@ -22,7 +23,7 @@ from stepsize.schedules import (
     Step,
     Tanh,
 )
-from stepsize.schedules._fields import FACTOR, Number, Range, checked_number, checked_whole_number
+from stepsize.schedules.fields import FACTOR
 
 __all__ = ["from_timm"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from stepsize.checks import Number, Range
 from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
 from stepsize.importers._section import POSITIVE, STEPS, Section
@@ -17,7 +18,6 @@ from stepsize.schedules import (
     Schedule,
     Warmup,
 )
-from stepsize.schedules._fields import Number, Range
 
 __all__ = ["from_transformers"]
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from stepsize.lint._rule import Example, Finding, rule
 from stepsize.lint._run import AT_PEAK, NEGLIGIBLE, PlannedRun, percent
-from stepsize.plot import position_text
-from stepsize.schedules._algebra import Clipped, Then
+from stepsize.schedules.algebra import Clipped, Then
+from stepsize.words import position_text
 
 __all__ = [
     "curve_in_epochs",

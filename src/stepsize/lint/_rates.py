@@ -4,7 +4,7 @@ from typing import Final
 
 from stepsize.lint._rule import Example, Finding, rule
 from stepsize.lint._run import PlannedRun
-from stepsize.plot import number_text
+from stepsize.words import number_text
 
 __all__ = ["peak_above", "peak_below", "rate_as_multiple"]
 

@@ -2,13 +2,13 @@
 
 from typing import Final
 
+from stepsize.checks import Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidType
 from stepsize.lint import _ends, _rates, _shape, _starts
 from stepsize.lint._rule import Remark, Rule
 from stepsize.lint._run import PlannedRun
 from stepsize.lint._usual import usual_rates
 from stepsize.schedules import Absolute, Schedule
-from stepsize.schedules._fields import Range, checked_number, checked_whole_number
 
 __all__ = ["RULES", "review"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.lint._usual import UsualRates
-from stepsize.plot import number_text
 from stepsize.schedules import Phase, Schedule
-from stepsize.schedules._summary import first_phases, steps_to_look_at, value_reached
+from stepsize.schedules.summary import first_phases, steps_to_look_at, value_reached
+from stepsize.words import number_text
 
 __all__ = ["AT_PEAK", "NEGLIGIBLE", "PlannedRun", "percent"]
 

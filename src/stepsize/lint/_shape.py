@@ -6,7 +6,7 @@ import numpy as np
 
 from stepsize.lint._rule import Example, Finding, rule
 from stepsize.lint._run import PlannedRun, percent
-from stepsize.plot import position_text
+from stepsize.words import position_text
 
 __all__ = ["jump_up", "negative_rate", "rises_again", "zeros_inside"]
 

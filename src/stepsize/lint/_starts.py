@@ -7,7 +7,7 @@ import numpy as np
 
 from stepsize.lint._rule import Example, Finding, rule
 from stepsize.lint._run import PlannedRun, percent
-from stepsize.plot import position_text
+from stepsize.words import position_text
 
 __all__ = ["first_update_at_zero", "long_warmup", "no_warmup", "warmup_outlasts_run"]
 

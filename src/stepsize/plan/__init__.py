@@ -1,7 +1,6 @@
 """Planning a run: numbers for its rate and its schedule, each with reason, source and interval."""
 
 from stepsize.plan._bound import *
-from stepsize.plan._estimate import *
 from stepsize.plan._extension import *
 from stepsize.plan._plan import *
 from stepsize.plan._priors import *

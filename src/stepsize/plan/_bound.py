@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stepsize.checks import LARGEST, Range, checked_whole_number
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.plan._estimate import checked_rate
+from stepsize.estimates import checked_estimate
 from stepsize.schedules import Schedule
-from stepsize.schedules._fields import LARGEST, Range, checked_whole_number
 
 __all__ = ["Bound", "bound"]
 
@@ -52,7 +52,7 @@ class Bound:
             InvalidType: ``rate`` is no number.
             InvalidValue: It is not above 0.
         """
-        rate = checked_rate(f"bound.at({rate!r})", rate).value
+        rate = checked_estimate(f"bound.at({rate!r})", rate).value
         return self.start / rate + rate * (self.average + self.last)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import Range, checked_whole_number
 from stepsize.errors import EndlessSchedule, InvalidValue
+from stepsize.estimates import Estimate
 from stepsize.plan._bound import STEPS, bound_of, checked_schedule, multiples
-from stepsize.plan._estimate import Estimate
 from stepsize.schedules import Hold, Schedule
-from stepsize.schedules._algebra import Then, then
-from stepsize.schedules._fields import Range, checked_whole_number
+from stepsize.schedules.algebra import Then, then
 
 __all__ = ["Extension", "extension"]
 

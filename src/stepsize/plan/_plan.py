@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from stepsize.checks import Range, checked_number, checked_whole_number
+from stepsize.estimates import Estimate, checked_estimate
 from stepsize.plan._bound import STEPS
-from stepsize.plan._estimate import Estimate, checked_rate
 from stepsize.plan._optimizers import kind_of
 from stepsize.plan._transfer import transfer
 from stepsize.schedules import Hold, Linear, Power, Schedule, Warmup
-from stepsize.schedules._fields import Range, checked_number, checked_whole_number
 
 __all__ = ["Plan", "default_plan", "plan_run"]
 
@@ -135,7 +135,7 @@ def plan_run(
     )
     usual = kind_of(call, optimizer).beta2
     shape = _shape(call, steps, usual if beta2 is None else beta2, cooldown)
-    peak = checked_rate(call, rate)
+    peak = checked_estimate(call, rate)
     if tuned is not None:
         peak = transfer(peak, from_=tuned, to=(shape.schedule, shape.steps), exponent=exponent)
     return Plan(shape.schedule, shape.steps, shape.warmup, shape.cooldown, peak)

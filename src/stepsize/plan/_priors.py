@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from stepsize.plan._estimate import Estimate
-from stepsize.schedules._fields import Range, checked_number
+from stepsize.checks import Range, checked_number
+from stepsize.estimates import Estimate
 
 __all__ = ["adamw_timescale", "step_law", "step_law_batch"]
 

@@ -1,8 +1,8 @@
 """What a change of batch size or of width does to a tuned rate."""
 
-from stepsize.plan._estimate import Estimate, checked_rate
+from stepsize.checks import Range, checked_number
+from stepsize.estimates import Estimate, checked_estimate
 from stepsize.plan._optimizers import kind_of
-from stepsize.schedules._fields import Range, checked_number
 
 __all__ = ["batch_rule", "width_rule"]
 
@@ -34,7 +34,7 @@ def batch_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
     Adam; Li et al. 2024 (arXiv 2405.14578) for where it ends.
     """
     call = f"batch_rule({rate!r}, {optimizer!r}, from_={from_!r}, to={to!r})"
-    tuned = checked_rate(call, rate)
+    tuned = checked_estimate(call, rate)
     ratio = checked_number(call, "to", to, _SIZE) / checked_number(call, "from_", from_, _SIZE)
     if kind_of(call, optimizer).normalized:
         return _power(
@@ -87,7 +87,7 @@ def width_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
     (arXiv 2407.05872) for the exponents of other assumptions.
     """
     call = f"width_rule({rate!r}, {optimizer!r}, from_={from_!r}, to={to!r})"
-    tuned = checked_rate(call, rate)
+    tuned = checked_estimate(call, rate)
     ratio = checked_number(call, "to", to, _SIZE) / checked_number(call, "from_", from_, _SIZE)
     if kind_of(call, optimizer).normalized:
         return _power(

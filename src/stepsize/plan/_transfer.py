@@ -3,11 +3,11 @@
 import math
 from typing import Any, cast
 
+from stepsize.checks import Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidType
+from stepsize.estimates import Estimate, checked_estimate
 from stepsize.plan._bound import STEPS, bound_of, checked_schedule, multiples
-from stepsize.plan._estimate import Estimate, checked_rate
 from stepsize.schedules import Schedule
-from stepsize.schedules._fields import Range, checked_number, checked_whole_number
 
 __all__ = ["transfer"]
 
@@ -65,7 +65,7 @@ def transfer(
     Source: Schaipp et al. 2025 (arXiv 2501.18965)
     """
     call = f"transfer({rate!r}, from_={from_!r}, to={to!r}, exponent={exponent!r})"
-    tuned = checked_rate(call, rate)
+    tuned = checked_estimate(call, rate)
     power = checked_number(call, "exponent", exponent, _EXPONENT)
     before, tuned_steps = _schedule_and_steps(call, "from_", from_)
     after, steps = _schedule_and_steps(call, "to", to)

@@ -6,7 +6,6 @@ a picture is drawn, and not before.
 """
 
 from stepsize.plot._files import *
-from stepsize.plot._numbers import *
 from stepsize.plot._pictures import *
 from stepsize.plot._points import *
 from stepsize.plot._trials import *

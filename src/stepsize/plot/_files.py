@@ -1,12 +1,11 @@
 """Where a picture may be written, and writing it: whole or not at all."""
 
-import errno
 import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stepsize.errors import InvalidValue
+from stepsize.files import check_target, replaced_whole
 from stepsize.plot._look import Drawing, boxes_for_missing_glyphs, missing_matplotlib
 
 if TYPE_CHECKING:
@@ -35,21 +34,9 @@ def check_path(path: str | os.PathLike[str]) -> Path:
         MissingExtra: matplotlib is not installed.
         OSError: The folder is missing or may not be written, or the path is a folder.
     """
-    target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise InvalidValue(
-            f"save(..., {str(path)!r}): a picture is a .png, .svg or .pdf file, but this "
-            f"ends in {target.suffix!r}. Example: rate.png."
-        )
+    target = check_target(f"save(..., {str(path)!r})", path, _SUFFIXES)
     if importlib.util.find_spec("matplotlib") is None:
         raise missing_matplotlib()
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    folder = target.absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "There is no such folder", str(target.parent))
-    if not os.access(target if target.exists() else folder, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     return target
 
 
@@ -73,15 +60,10 @@ def save(picture: "Axes | Figure", path: str | os.PathLike[str]) -> Path:
     settings: Drawing = matplotlib
     figure: Drawing = picture.get_figure(root=True)
     kind = target.suffix.lower().removeprefix(".")
-    # A link stays a link: what it points at is replaced.
-    final = target.resolve()
-    unfinished = final.with_name(f".{final.name}.{os.getpid()}.unfinished")
-    try:
+
+    def write(aside: Path) -> None:
         with settings.rc_context({"svg.hashsalt": "stepsize"}), boxes_for_missing_glyphs():
-            figure.savefig(unfinished, format=kind, dpi=_DOTS_PER_INCH, metadata=_UNDATED.get(kind))
-        unfinished.replace(final)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+            figure.savefig(aside, format=kind, dpi=_DOTS_PER_INCH, metadata=_UNDATED.get(kind))
+
+    replaced_whole(target, write)
     return target

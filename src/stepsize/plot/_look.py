@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from stepsize.errors import MissingExtra
-from stepsize.plot._numbers import number_text, position_text
 from stepsize.plot._points import Array, Curve
+from stepsize.words import number_text, position_text
 
 if TYPE_CHECKING:
     from matplotlib.text import Text

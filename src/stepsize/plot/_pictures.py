@@ -22,8 +22,8 @@ from stepsize.plot._look import (
     tick_decades,
     write,
 )
-from stepsize.plot._numbers import number_text
 from stepsize.plot._points import Array, Curve, smoothed, thinned
+from stepsize.words import number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

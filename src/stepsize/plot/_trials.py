@@ -18,8 +18,8 @@ from stepsize.plot._look import (
     new_figure,
     write,
 )
-from stepsize.plot._numbers import number_text
 from stepsize.plot._points import Array, smoothed, thinned
+from stepsize.words import number_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

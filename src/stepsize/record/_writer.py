@@ -189,7 +189,7 @@ class Writer:
                     kind, factor = "rewind", float(decision.factor)
                 case Stop():
                     kind, factor = "stop", None
-            row = (float(position), kind, factor, encode_text(decision.reason))
+            row = (float(position), kind, factor, encode_text(str(decision.reason)))
         except Exception as error:
             self._refuse(f"a decision at position {position!r} is {decision!r}", error)
         else:

@@ -7,9 +7,10 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from stepsize.plot import Curve, number_text
+from stepsize.plot import Curve
 from stepsize.signals import Decision, Tick
 from stepsize.training import Outcome
+from stepsize.words import number_text
 
 __all__ = ["History", "RunAccount", "Status", "kept"]
 

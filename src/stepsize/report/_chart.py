@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from stepsize.plot import Array, number_text, position_text, smoothed, thinned
+from stepsize.plot import Array, smoothed, thinned
+from stepsize.words import number_text, position_text
 
 __all__ = ["Chart", "Line", "Mark", "averaged"]
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation
-from stepsize.plan import Estimate, Plan
-from stepsize.plot import Array, before_divergence, number_text
+from stepsize.plan import Plan
+from stepsize.plot import Array, before_divergence
 from stepsize.report._chart import Chart, Line, Mark, averaged
 from stepsize.report._page import Section, Table
 from stepsize.schedules import Absolute, Schedule
+from stepsize.words import number_text
 
 __all__ = [
     "given_plan_section",
@@ -168,7 +170,7 @@ def given_plan_section(schedule: Schedule | Absolute) -> Section:
 def _estimate(name: str, part: Estimate) -> Sequence[str]:
     interval = f"{number_text(part.low, 3)} – {number_text(part.high, 3)}"
     doubt = interval if part.low < part.high else ""
-    return [name, number_text(part.value), doubt, part.reason, part.source]
+    return [name, number_text(part.value), doubt, str(part.reason), part.source]
 
 
 def _top(losses: Array) -> float | None:

@@ -1,6 +1,5 @@
 """The page: sections of text, tables and charts in one HTML file that asks nothing of anybody."""
 
-import errno
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from stepsize.errors import InvalidValue
+from stepsize.files import check_target, write_whole
 from stepsize.report._chart import Chart
 
 __all__ = ["Report", "Section", "Table", "check_report_path", "write_report"]
@@ -122,20 +121,7 @@ def check_report_path(path: str | os.PathLike[str]) -> Path:
         InvalidValue: The ending is another one.
         OSError: The folder is missing or may not be written, or the path is a folder.
     """
-    target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise InvalidValue(
-            f"write_report(..., {str(path)!r}): a report is an .html file, but this ends in "
-            f"{target.suffix!r}. Example: report.html."
-        )
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    folder = target.absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "There is no such folder", str(target.parent))
-    if not os.access(target if target.exists() else folder, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    return target
+    return check_target(f"write_report(..., {str(path)!r})", path, _SUFFIXES)
 
 
 def write_report(report: Report, path: str | os.PathLike[str]) -> Path:
@@ -153,17 +139,8 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> Path:
         OSError: The file cannot be written.
     """
     target = check_report_path(path)
-    # A link stays a link: what it points at is replaced.
-    final = target.resolve()
-    unfinished = final.with_name(f".{final.name}.{os.getpid()}.unfinished")
-    try:
-        # Half of a surrogate pair, which a file's name may hold, has no UTF-8.
-        unfinished.write_text(report.html(), encoding="utf-8", errors="replace")
-        unfinished.replace(final)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    # Half of a surrogate pair, which a file's name may hold, has no UTF-8.
+    write_whole(target, report.html().encode("utf-8", errors="replace"))
     return target
 
 

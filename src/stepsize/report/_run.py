@@ -6,11 +6,12 @@ from typing import Final, cast
 
 import numpy as np
 
-from stepsize.plot import Curve, before_divergence, number_text, position_text
+from stepsize.plot import Curve, before_divergence
 from stepsize.report._account import RunAccount, kept
 from stepsize.report._chart import Chart, Line, Mark, averaged
 from stepsize.report._page import Report, Section, Table
 from stepsize.signals import Decision
+from stepsize.words import number_text, position_text
 
 __all__ = ["run_report"]
 
@@ -156,7 +157,7 @@ def _decisions_section(account: RunAccount) -> Section:
     if not decisions:
         return Section("Decisions", ["None: no controller acted during the run."])
     rows = [
-        [position_text(position), _did(decision), decision.reason]
+        [position_text(position), _did(decision), str(decision.reason)]
         for position, decision in decisions[:_MOST_DECISIONS]
     ]
     left = len(decisions) - len(rows)

@@ -9,11 +9,10 @@ from stepsize.schedules import (
     _noise,
     _recipes,
     _shapes,
-    _text,
     _warmups,
+    text,
 )
 from stepsize.schedules._absolute import *
-from stepsize.schedules._algebra import Phase, Schedule
 from stepsize.schedules._cycles import *
 from stepsize.schedules._decays import *
 from stepsize.schedules._function import *
@@ -21,8 +20,9 @@ from stepsize.schedules._horizon import *
 from stepsize.schedules._noise import *
 from stepsize.schedules._recipes import *
 from stepsize.schedules._shapes import *
-from stepsize.schedules._text import *
 from stepsize.schedules._warmups import *
+from stepsize.schedules.algebra import Phase, Schedule
+from stepsize.schedules.text import *
 
 __all__: list[str] = ["Phase", "Schedule"]
 __all__ += _absolute.__all__
@@ -33,5 +33,5 @@ __all__ += _horizon.__all__
 __all__ += _noise.__all__
 __all__ += _recipes.__all__
 __all__ += _shapes.__all__
-__all__ += _text.__all__
+__all__ += text.__all__
 __all__ += _warmups.__all__

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from stepsize.errors import InvalidType
-from stepsize.schedules._algebra import Schedule
-from stepsize.schedules._expression import MAX_TEXT, check_limit
+from stepsize.schedules.algebra import Schedule
+from stepsize.schedules.expression import MAX_TEXT, check_limit
 
 __all__ = ["Absolute"]
 

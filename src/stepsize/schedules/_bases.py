@@ -4,9 +4,9 @@ import math
 from functools import cached_property
 from typing import Any
 
-from stepsize.schedules._algebra import Schedule
-from stepsize.schedules._backend import Operations
-from stepsize.schedules._fields import AnyNumber, Length
+from stepsize.schedules.algebra import Schedule
+from stepsize.schedules.backend import Operations
+from stepsize.schedules.fields import AnyNumber, Length
 
 __all__ = ["Curve", "Endless"]
 

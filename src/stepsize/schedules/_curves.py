@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from stepsize.schedules._backend import Operations
+from stepsize.schedules.backend import Operations
 
 __all__ = [
     "bent",

@@ -3,10 +3,10 @@
 from functools import cached_property
 from typing import Any
 
-from stepsize.schedules._algebra import Schedule
-from stepsize.schedules._backend import Operations
-from stepsize.schedules._expression import expression
-from stepsize.schedules._fields import AnyNumber, Length
+from stepsize.schedules.algebra import Schedule
+from stepsize.schedules.backend import Operations
+from stepsize.schedules.expression import expression
+from stepsize.schedules.fields import AnyNumber, Length
 
 __all__ = ["Triangular"]
 

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
+from stepsize.checks import LARGEST, Number, Range
 from stepsize.errors import InvalidValue
 from stepsize.schedules import _curves
-from stepsize.schedules._algebra import bounded_power
-from stepsize.schedules._backend import Operations
 from stepsize.schedules._bases import Curve, Endless
-from stepsize.schedules._expression import expression
-from stepsize.schedules._fields import LARGEST, AnyNumber, Length, Number, Period, Range
+from stepsize.schedules.algebra import bounded_power
+from stepsize.schedules.backend import Operations
+from stepsize.schedules.expression import expression
+from stepsize.schedules.fields import AnyNumber, Length, Period
 
 __all__ = [
     "ExpHyperbolic",

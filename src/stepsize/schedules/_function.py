@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from stepsize.errors import InvalidType, InvalidValue, UnregisteredFunction
-from stepsize.schedules._algebra import Schedule
-from stepsize.schedules._backend import Operations
-from stepsize.schedules._expression import expression
-from stepsize.schedules._fields import Length
+from stepsize.schedules.algebra import Schedule
+from stepsize.schedules.backend import Operations
+from stepsize.schedules.expression import expression
+from stepsize.schedules.fields import Length
 
 __all__ = ["Function", "schedule_function"]
 

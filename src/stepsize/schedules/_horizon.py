@@ -5,14 +5,8 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
+from stepsize.checks import Number, Range, checked_number, checked_whole_number, number_ranges
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.schedules._fields import (
-    Number,
-    Range,
-    checked_number,
-    checked_whole_number,
-    number_ranges,
-)
 
 __all__ = ["Horizon", "total_steps"]
 

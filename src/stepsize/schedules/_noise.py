@@ -4,10 +4,11 @@ import random
 from functools import cached_property
 from typing import Annotated, Any
 
-from stepsize.schedules._backend import Operations
+from stepsize.checks import Number, Range
 from stepsize.schedules._bases import Endless
-from stepsize.schedules._expression import expression
-from stepsize.schedules._fields import Number, Period, Range
+from stepsize.schedules.backend import Operations
+from stepsize.schedules.expression import expression
+from stepsize.schedules.fields import Period
 
 __all__ = ["Noise"]
 

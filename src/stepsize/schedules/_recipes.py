@@ -2,13 +2,14 @@
 
 import math
 
+from stepsize.checks import Range, checked_number
 from stepsize.errors import InvalidValue
-from stepsize.schedules._algebra import Schedule
 from stepsize.schedules._cycles import Triangular
 from stepsize.schedules._decays import Exponential, InverseSqrt
-from stepsize.schedules._fields import FACTOR, LENGTH, PERIOD, VALUE, Range, checked_number
 from stepsize.schedules._shapes import Cosine, Hold, Linear
 from stepsize.schedules._warmups import Warmup
+from stepsize.schedules.algebra import Schedule
+from stepsize.schedules.fields import FACTOR, LENGTH, PERIOD, VALUE
 
 __all__ = ["cyclic", "linear_to_zero", "noam", "one_cycle", "warmup_cosine", "wsd"]
 

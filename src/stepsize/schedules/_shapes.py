@@ -5,25 +5,14 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Any, TypeAlias, cast
 
+from stepsize.checks import LARGEST, Number, Range, checked_number
 from stepsize.errors import InvalidType
 from stepsize.schedules import _curves
-from stepsize.schedules._algebra import Schedule, bounded_power
-from stepsize.schedules._backend import Operations
 from stepsize.schedules._bases import Curve, Endless
-from stepsize.schedules._expression import expression
-from stepsize.schedules._fields import (
-    FACTOR,
-    LARGEST,
-    LENGTH,
-    VALUE,
-    AnyNumber,
-    Factor,
-    Length,
-    Number,
-    Period,
-    Range,
-    checked_number,
-)
+from stepsize.schedules.algebra import Schedule, bounded_power
+from stepsize.schedules.backend import Operations
+from stepsize.schedules.expression import expression
+from stepsize.schedules.fields import FACTOR, LENGTH, VALUE, AnyNumber, Factor, Length, Period
 
 __all__ = [
     "Constant",

@@ -3,11 +3,12 @@
 import math
 from typing import Annotated, Any
 
+from stepsize.checks import Number, Range
 from stepsize.schedules import _curves
-from stepsize.schedules._backend import Operations
 from stepsize.schedules._bases import Curve, Endless
-from stepsize.schedules._expression import expression
-from stepsize.schedules._fields import AnyNumber, Length, Number, Range
+from stepsize.schedules.backend import Operations
+from stepsize.schedules.expression import expression
+from stepsize.schedules.fields import AnyNumber, Length
 
 __all__ = ["LogWarmup", "RectifiedWarmup", "Warmup"]
 

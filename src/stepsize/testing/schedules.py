@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from stepsize.checks import LARGEST, Number, Range, number_ranges
 from stepsize.errors import MissingExtra, UnregisteredFunction
 from stepsize.schedules import (
     Constant,
@@ -31,9 +32,9 @@ from stepsize.schedules import (
     warmup_cosine,
     wsd,
 )
-from stepsize.schedules._algebra import Product, Sum, Then
-from stepsize.schedules._fields import LARGEST, SHORTEST, Number, Range, number_ranges
-from stepsize.schedules._text import known_names
+from stepsize.schedules.algebra import Product, Sum, Then
+from stepsize.schedules.fields import SHORTEST
+from stepsize.schedules.text import known_names
 
 try:
     from hypothesis import strategies as st

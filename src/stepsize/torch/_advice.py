@@ -5,12 +5,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from stepsize.checks import Range, checked_whole_number
 from stepsize.errors import ScheduleWarning
 from stepsize.lint import USUAL_RATES, Remark, review
 from stepsize.policy import Policy
 from stepsize.schedules import Absolute, Function
-from stepsize.schedules._expression import Expression
-from stepsize.schedules._fields import Range, checked_whole_number
+from stepsize.schedules.expression import Expression
 from stepsize.torch._engine import Engine
 
 __all__ = ["advise", "checked_steps"]

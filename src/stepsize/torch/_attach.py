@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 from weakref import ref
 
+from stepsize.checks import Range, checked_number
 from stepsize.errors import AttachmentError, InvalidType, InvalidValue, StepsizeWarning
 from stepsize.policy import Policy
 from stepsize.schedules import Absolute, Schedule
-from stepsize.schedules._fields import Range, checked_number
 from stepsize.signals import Sink
 from stepsize.torch._advice import advise, checked_steps
 from stepsize.torch._attachment import Attachment

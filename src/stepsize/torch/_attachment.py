@@ -6,10 +6,10 @@ from typing import Any, Literal, NoReturn
 
 from torch import Tensor
 
+from stepsize.checks import Range, checked_number
 from stepsize.errors import AttachmentError, CopyRefused, InvalidType, InvalidValue, TrainingStopped
 from stepsize.policy import How, PolicyState
 from stepsize.schedules import Schedule
-from stepsize.schedules._fields import Range, checked_number
 from stepsize.signals import Decision, Observation, Rewind, Stop, Tick
 from stepsize.torch import _state
 from stepsize.torch._engine import Engine
@@ -261,7 +261,7 @@ class Attachment(Quantity):
         tick = Tick(used, metrics=seen, decisions=decisions)
         for sink in first.sinks:
             sink(tick)
-        stops = [decision.reason for decision in decisions if isinstance(decision, Stop)]
+        stops = [str(decision.reason) for decision in decisions if isinstance(decision, Stop)]
         if stops:
             raise TrainingStopped(
                 f"rate.observe(...): a controller ends the training at position "

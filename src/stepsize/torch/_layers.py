@@ -5,8 +5,8 @@ from typing import Any, TypeAlias, cast
 
 from torch import nn
 
+from stepsize.checks import Range, checked_number
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.schedules._fields import Range, checked_number
 
 __all__ = ["layerwise"]
 

@@ -13,7 +13,7 @@ from stepsize.torch._engine import Engine
 from stepsize.torch._groups import label
 from stepsize.torch._roster import TrackId
 from stepsize.torch._track import Track
-from stepsize.training._ring import Kept, Ring
+from stepsize.training.snapshots import Kept, Ring
 
 __all__ = ["Decided", "Rescue"]
 
@@ -104,7 +104,7 @@ class Rescue:
         ]
         ended = max(0 if each is None else each.repeats + 1 for each in unended)
         if ended > min(decision.limit for *_, decision in rewinds):
-            reasons = "; ".join(dict.fromkeys(decision.reason for *_, decision in rewinds))
+            reasons = "; ".join(dict.fromkeys(str(decision.reason) for *_, decision in rewinds))
             return [Stop(f"{reasons}. {ended} rewinds in a row have not ended it")]
         # The update before the first bad observation may have done it.
         since = max(decision.since for *_, decision in rewinds) + 1

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stepsize.policy import Policy, PolicyState
 from stepsize.schedules import Schedule
-from stepsize.schedules._backend import NUMBERS
+from stepsize.schedules.backend import NUMBERS
 from stepsize.torch._groups import Group, Key, put_tensor, read, tensor_of, write, write_scaled
 
 __all__ = ["Slot", "Track"]

@@ -3,6 +3,6 @@
 from stepsize.training._abilities import *
 from stepsize.training._confidence import *
 from stepsize.training._protocol import *
-from stepsize.training._ring import Ring as Ring
 from stepsize.training._run import *
 from stepsize.training._trials import *
+from stepsize.training.snapshots import Ring as Ring

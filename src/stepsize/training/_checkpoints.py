@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from stepsize.errors import InvalidType, StateError, StateMismatch, StepsizeWarning
+from stepsize.files import ContentStore, remove_all_but, write_whole
 from stepsize.policy import Policy, PolicyState
 from stepsize.signals import Decision, Rewind, Scale, Stop
 from stepsize.training._abilities import Packs
-from stepsize.training._files import Blobs, remove_all_but, write_whole
 from stepsize.training._loop import Beside, Loop, Progress
 from stepsize.training._protocol import Training
-from stepsize.training._ring import Kept
+from stepsize.training.snapshots import Kept
 
 __all__ = ["Checkpoints"]
 
@@ -61,7 +61,9 @@ class Checkpoints:
         self._folder = Path(folder)
         self._training: Training = training
         self._packer: Packs = training
-        self._blobs = Blobs(self._folder / "snapshots", f"run(..., checkpoints={str(folder)!r})")
+        self._blobs = ContentStore(
+            self._folder / "snapshots", f"run(..., checkpoints={str(folder)!r})"
+        )
         self._named: dict[Path, frozenset[str]] = {}
 
     # ---------------------------------------------------------------- writing

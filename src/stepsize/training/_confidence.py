@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.plot import number_text
+from stepsize.words import number_text
 
 __all__ = ["Interval", "confidence_interval"]
 

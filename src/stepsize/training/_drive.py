@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from stepsize.errors import InvalidValue, TrainingError
 from stepsize.policy import Answer, Policy, PolicyState, Rewound
-from stepsize.signals import Decision, Observation, Rewind
+from stepsize.signals import Decision, Observation, Rewind, named_by_group
 from stepsize.training._protocol import Group, Training
 
-__all__ = ["Drive", "named_by_group"]
+__all__ = ["Drive"]
 
 
 class Drive:
@@ -119,12 +119,3 @@ def _require_base(quantity: str, policy: Policy, group: Group) -> None:
             f"run(..., {policy.schedule!r}): a group with base rate 0 cannot be brought to a rate "
             f"by a factor, but the base of {group.name!r} is 0. Give it a base rate."
         )
-
-
-def named_by_group(
-    quantity: str, names: Sequence[str], values: Sequence[float]
-) -> dict[str, float]:
-    """``{"lr": value}`` for one group, ``{"lr/<group>": value, ...}`` for several."""
-    if len(values) == 1:
-        return {quantity: values[0]}
-    return {f"{quantity}/{name}": value for name, value in zip(names, values, strict=True)}

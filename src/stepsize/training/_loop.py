@@ -13,7 +13,7 @@ from stepsize.training._abilities import Skips
 from stepsize.training._cause import Agree, Cause, find_cause
 from stepsize.training._drive import Drive
 from stepsize.training._protocol import Training
-from stepsize.training._ring import Kept
+from stepsize.training.snapshots import Kept
 
 __all__ = ["Beside", "Loop", "Progress"]
 
@@ -150,7 +150,7 @@ class Loop:
         for decision in decisions:
             self.progress.decisions.append((at, decision))
             if isinstance(decision, Stop):
-                self.progress.stopped = decision.reason
+                self.progress.stopped = str(decision.reason)
         tick = Tick(at, rates, observation.metrics, tuple(decisions))
         for sink in self._sinks:
             sink(tick)
@@ -229,7 +229,7 @@ class Loop:
         self, rewinds: Mapping[str, Rewind], seen: int, is_enough: bool
     ) -> Sequence[Decision]:
         if is_enough:
-            reasons = "; ".join(dict.fromkeys(each.reason for each in rewinds.values()))
+            reasons = "; ".join(dict.fromkeys(str(each.reason) for each in rewinds.values()))
             return [Stop(f"{reasons}. No cut has ended it")]
         if not self._told_of_no_ring:
             self._told_of_no_ring = True
@@ -247,7 +247,7 @@ class Loop:
         self, rewinds: Mapping[str, Rewind], seen: int, at: int, ended: int, cause: Cause
     ) -> str:
         """What was seen: the trouble, the data, the initialisation, the rate."""
-        reasons = "; ".join(dict.fromkeys(each.reason for each in rewinds.values()))
+        reasons = "; ".join(dict.fromkeys(str(each.reason) for each in rewinds.values()))
         first = self.progress.first_loss
         start = (
             "no loss was seen"

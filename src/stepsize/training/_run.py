@@ -14,7 +14,7 @@ from stepsize.training._checkpoints import Checkpoints
 from stepsize.training._drive import Drive
 from stepsize.training._loop import Beside, Loop
 from stepsize.training._protocol import Training
-from stepsize.training._ring import Kept, Ring
+from stepsize.training.snapshots import Kept, Ring
 
 __all__ = ["Outcome", "run"]
 

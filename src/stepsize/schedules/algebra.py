@@ -17,22 +17,11 @@ from array_api_compat import (
     is_array_api_obj,  # pyright: ignore[reportUnknownVariableType]  # names absent libraries
 )
 
+from stepsize.checks import LARGEST, Number, Range, checked_number, checked_whole_number
 from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue
-from stepsize.schedules._backend import LAST_POSITION, NUMBERS, Operations, evaluate_on_array
-from stepsize.schedules._expression import PRODUCT, SEQUENCE, SUM, Expression, expression
-from stepsize.schedules._fields import (
-    LARGEST,
-    SHORTEST,
-    VALUE,
-    AnyNumber,
-    Factor,
-    Length,
-    Number,
-    Period,
-    Range,
-    checked_number,
-    checked_whole_number,
-)
+from stepsize.schedules.backend import LAST_POSITION, NUMBERS, Operations, evaluate_on_array
+from stepsize.schedules.expression import PRODUCT, SEQUENCE, SUM, Expression, expression
+from stepsize.schedules.fields import SHORTEST, VALUE, AnyNumber, Factor, Length, Period
 
 __all__ = [
     "ALGEBRA_METHODS",

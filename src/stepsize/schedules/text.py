@@ -23,6 +23,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from stepsize.checks import number_ranges
 from stepsize.errors import InvalidType, InvalidValue, TextError
 from stepsize.schedules import (
     _cycles,
@@ -34,10 +35,10 @@ from stepsize.schedules import (
     _warmups,
 )
 from stepsize.schedules._absolute import Absolute
-from stepsize.schedules._algebra import ALGEBRA_METHODS, Product, Schedule, Sum, then
-from stepsize.schedules._expression import MAX_NESTING, MAX_NODES, MAX_TEXT
-from stepsize.schedules._fields import FACTOR, VALUE, number_ranges
 from stepsize.schedules._horizon import NUMBER, UNIT, Horizon, read_duration
+from stepsize.schedules.algebra import ALGEBRA_METHODS, Product, Schedule, Sum, then
+from stepsize.schedules.expression import MAX_NESTING, MAX_NODES, MAX_TEXT
+from stepsize.schedules.fields import FACTOR, VALUE
 
 __all__ = ["known_names", "parse"]
 

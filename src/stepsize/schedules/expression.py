@@ -5,8 +5,8 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
+from stepsize.checks import checked_number, number_ranges
 from stepsize.errors import LimitExceeded
-from stepsize.schedules._fields import checked_number, number_ranges
 
 __all__ = [
     "CALL",

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stepsize.schedules._algebra import Phase, Schedule
+from stepsize.schedules.algebra import Phase, Schedule
 
 __all__ = [
     "MOST_PHASES",

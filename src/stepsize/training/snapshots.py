@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from stepsize.errors import InvalidType, InvalidValue, StateError, StepsizeWarning
+from stepsize.files import ContentStore
 from stepsize.training._abilities import Packs
-from stepsize.training._files import Blobs
 
 __all__ = ["Kept", "Ring"]
 
@@ -84,7 +84,9 @@ class Kept(Generic[T]):
         self._moments: list[_Moment[T]] = []
         self._packer = training if isinstance(training, Packs) else None
         self._blobs = (
-            None if ring.folder is None else Blobs(Path(ring.folder), f"run(..., ring={ring!r})")
+            None
+            if ring.folder is None
+            else ContentStore(Path(ring.folder), f"run(..., ring={ring!r})")
         )
         if self._blobs is not None and self._packer is None:
             raise InvalidType(
@@ -144,7 +146,7 @@ class Kept(Generic[T]):
 
     # ---------------------------------------------------------------- checkpoints
 
-    def store(self, blobs: Blobs) -> Sequence[str]:
+    def store(self, blobs: ContentStore) -> Sequence[str]:
         """Put every snapshot into the files of the checkpoints, once; returns their names.
 
         One whose own file is damaged is dropped: nothing could go back to it.
@@ -169,7 +171,7 @@ class Kept(Generic[T]):
             names.append(moment.in_checkpoints)
         return names
 
-    def load(self, blobs: Blobs, stored: Sequence[tuple[float, str, T]]) -> None:
+    def load(self, blobs: ContentStore, stored: Sequence[tuple[float, str, T]]) -> None:
         """Go on with the snapshots that were stored: (position, name, what was beside it)."""
         self._moments.clear()
         for position, name, beside in stored:
