@@ -147,7 +147,7 @@ def test_a_picture_can_be_had_of_one_sweep_and_of_several(
         ("training", ["--low", "2", "--high", "1"], "0 < low < high"),
         ("training", ["--steps", "2"], "at least 3"),
         ("training", ["--watch", "accuracy"], "'accuracy' is not: step() measures 'loss'"),
-        ("training", ["--plot", "found.bmp"], ".png, .svg or .pdf"),
+        ("training", ["--plot", "found.bmp"], ".png, .svg, .pdf"),
         ("gan", ["--optimizer", "2"], "N must be the number of an optimizer, 0, 1"),
         ("constant", [], "the loss did not move: 'loss' was 2.5"),
         ("invalid", ["--watch", "val_loss"], "finite 'val_loss' before any step, but gave nan"),

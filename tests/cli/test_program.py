@@ -99,7 +99,7 @@ def test_bad_input_is_one_message_and_exit_code_2(
     ("target", "says"),
     [
         ("missing/rate.png", "There is no such folder"),
-        ("rate.bmp", "a .png, .svg or .pdf file"),
+        ("rate.bmp", "must end in .png, .svg, .pdf"),
         ("folder.png", "Is a directory"),
     ],
 )

@@ -116,7 +116,7 @@ def test_rates_that_all_diverge_are_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"steps": 0}, "steps must be a finite number and at least 1"),
+        ({"steps": 0}, "steps must be a whole number and at least 1"),
         ({"steps": 1_000, "cost": 0.0}, "cost is a part of the run"),
         ({"steps": 1_000, "rates": [0.1, 0.2]}, "at least 3 ascending"),
         ({"steps": 1_000, "rates": [0.3, 0.2, 0.1]}, "at least 3 ascending"),
