@@ -27,7 +27,7 @@ def test_an_absent_package_is_named_with_the_command_that_installs_it(
 ) -> None:
     code = CODE.format(package=package, use=use)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert f"needs the package {package!r}, which is not installed" in done.stdout
+    assert f"needs the package {package!r}, but it is not installed" in done.stdout
     assert f"pip install 'stepsize[{extra}]'" in done.stdout
 
 

@@ -13,6 +13,7 @@
     ├── TrainingError         (RuntimeError)  a training cannot be stepped, evaluated or restored
     ├── TrainingStopped       (RuntimeError)  a controller ended a training whose loop the user owns
     ├── RunFileError          (ValueError)    a file holds no readable runs
+    ├── Renamed               (ImportError)   a name of an earlier version; names the new one
     └── MissingExtra          (ImportError)   an optional package is not installed
 
     StepsizeWarning           (UserWarning)
@@ -39,6 +40,7 @@ __all__ = [
     "InvalidValue",
     "LimitExceeded",
     "MissingExtra",
+    "Renamed",
     "RunFileError",
     "ScheduleWarning",
     "StateError",
@@ -155,6 +157,10 @@ class TrainingStopped(StepsizeError, RuntimeError):
 
 class RunFileError(StepsizeError, ValueError):
     """A file holds no readable runs."""
+
+
+class Renamed(StepsizeError, ImportError):
+    """A name of an earlier version was asked for."""
 
 
 class MissingExtra(StepsizeError, ImportError):

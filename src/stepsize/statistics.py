@@ -43,7 +43,7 @@ def neighbour_deviation(values: ArrayLike) -> float:
     A trend that is slow beside the noise does not enter it. 0 for fewer than two values.
 
     >>> round(neighbour_deviation([0, 1, 0, 1, 0]), 4)
-    1.0483
+    1.0484
     """
     given = np.asarray(values, dtype=float)
     if given.size < 2:
@@ -61,7 +61,7 @@ def expected_minimum(count: float) -> float:
         count: How many independent values the minimum was taken over, >= 1.
 
     >>> [round(expected_minimum(count), 2) for count in (1, 10, 1000, 100_000)]
-    [0.0, 1.55, 3.24, 4.39]
+    [0.0, 1.55, 3.23, 4.37]
 
     Source: Blom 1958, Statistical Estimates and Transformed Beta-Variables.
     """

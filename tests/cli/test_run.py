@@ -378,7 +378,7 @@ def test_an_absolute_schedule_gives_the_rates_themselves(folder: Path) -> None:
         (["bowl.py", "--steps", "5", "--schedule", "Absolute(Hold(3))", "--rate", "1"], "Absolute"),
         (["bowl.py", "--steps", "5", "--plot", "out.bmp"], "out.bmp"),
         (["bowl.py", "--steps", "5", "--plot", "no/where.png"], "'--plot': no: .*no such folder"),
-        (["bowl.py", "--steps", "5", "--report", "out.txt"], "a report is an .html file"),
+        (["bowl.py", "--steps", "5", "--report", "out.txt"], "must end in .html"),
         (
             ["bowl.py", "--steps", "5", "--report", "no/where.html"],
             "'--report': no: .*no such folder",

@@ -146,7 +146,7 @@ def test_what_offers_no_derivatives_is_refused_with_what_does_without() -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(InvalidValue, match="iterations must be a finite number and at least 2"):
+    with pytest.raises(InvalidValue, match="iterations must be a whole number and at least 2"):
         largest_curvature(Quadratic(np.eye(2)), iterations=1)
     with pytest.raises(InvalidValue, match="at least 2"):
         noise_scale(Quadratic(np.eye(2)), gradients=1)
