@@ -18,7 +18,7 @@ from stepsize.controllers import Guard
 from stepsize.find import recommend
 from stepsize.policy import Policy
 from stepsize.record import read_runs
-from stepsize.report import History
+from stepsize.report.history import History
 from stepsize.testing.training import Bowl
 from stepsize.training import run
 
@@ -129,7 +129,7 @@ def test_a_run_finds_a_rate_plans_records_draws_reports_and_says_so(folder: Path
     done = started("run", "bowl.py", "--steps", 300, *outputs, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "bowl finished 300 steps" in done.stdout
-    assert "The first 27 were also the search for its rate" in done.stdout
+    assert "The first 27 steps doubled as the rate search" in done.stdout
     assert "Evaluation: val_loss" in done.stdout
     said = " ".join(done.stderr.split())
     assert "rate " in said
@@ -457,7 +457,7 @@ def test_ctrl_c_after_the_search_keeps_its_steps(tmp_path: Path) -> None:
     assert recorded["loss"].positions.tolist() == list(range(steps))
     assert recorded.status == "interrupted"
     assert f"was interrupted after {steps} steps" in done.stdout
-    assert "The first 27 were also the search" in (tmp_path / "out.html").read_text()
+    assert "The first 27 steps doubled as the rate search" in (tmp_path / "out.html").read_text()
 
 
 def interrupted(command: list[str], folder: Path) -> tuple[str, str]:

@@ -15,22 +15,15 @@ from hypothesis import strategies as st
 from stepsize import InvalidValue, Linear, Warmup
 from stepsize.find import range_test, recommend
 from stepsize.plan import default_plan, plan_run
-from stepsize.report import (
-    Chart,
-    History,
-    Line,
-    Mark,
-    Report,
-    RunAccount,
-    Section,
-    Table,
-    check_report_path,
+from stepsize.report import FinishedRun, run_report, write_report
+from stepsize.report.chart import Chart, Line, Mark
+from stepsize.report.history import History
+from stepsize.report.page import Report, Section, Table, check_report_path
+from stepsize.report.preparation import (
     given_plan_section,
     plan_section,
     range_test_section,
     recommendation_sections,
-    run_report,
-    write_report,
 )
 from stepsize.signals import Decision, Rewind, Scale, Tick
 from stepsize.testing.training import Bowl
@@ -80,7 +73,7 @@ def account(
     losses: Sequence[float] = (2.0, 1.0),
     decisions: Sequence[tuple[int, Decision]] = (),
     **settings: object,
-) -> RunAccount:
+) -> FinishedRun:
     history = History()
     taken = dict(decisions)
     for position, loss in enumerate(losses):
@@ -93,7 +86,7 @@ def account(
         "history": history,
         "seconds": 1.0,
     }
-    return RunAccount(**(given | settings))
+    return FinishedRun(**(given | settings))
 
 
 def everything() -> Report:
@@ -101,7 +94,7 @@ def everything() -> Report:
     history = History()
     outcome = run(Bowl(rate=0.1), Linear(200), 200, [history], evaluate_every=20)
     history(Tick(200, {}, {}, (Scale(0.5, HOSTILE), Rewind(0.5, "loss is nan"))))
-    told = RunAccount(HOSTILE, "finished", outcome, history, 2.0, head_start=60)
+    told = FinishedRun(HOSTILE, "finished", outcome, history, 2.0, head_start=60)
     found = [*recommendation_sections(advice), range_test_section(range_test(Bowl(rate=0.1)))]
     return run_report(told, found, settings={"file": HOSTILE, "guard": True}, foot=HOSTILE)
 
@@ -202,7 +195,7 @@ def test_a_given_plan_is_shown_as_given() -> None:
 
 def test_the_head_start_is_told_as_part_of_the_run() -> None:
     told = account([2.0] * 10, head_start=4)
-    assert "The first 4 were also the search for its rate, and found 0.5." in told.summary
+    assert "The first 4 steps doubled as the rate search, which chose 0.5." in told.summary
     assert "the rate is found" in run_report(told).html()
     assert account([2.0] * 3, head_start=4).rate_found is None
 
@@ -269,7 +262,7 @@ def test_what_a_rewind_took_back_is_not_what_the_run_came_to() -> None:
     history = History()
     for position, loss in [(0, 2.0), (1, math.nan), (0, 3.0), (1, 1.0)]:
         history(Tick(position, {"lr": 0.1}, {"loss": loss}))
-    told = RunAccount("run", "finished", Outcome(2), history, 1.0)
+    told = FinishedRun("run", "finished", Outcome(2), history, 1.0)
     assert history.loss_curve[1].tolist() == [3.0, 1.0]
     assert told.final_loss == 2.0
     assert not told.warnings
@@ -333,7 +326,7 @@ def test_a_metric_that_rises_is_shown_whole_and_a_loss_that_diverges_is_cut_off(
     for position in range(10):
         metrics = {"accuracy": position / 10, "loss": 1.0 if position < 9 else 1e9}
         history(Tick(position, {"lr": 0.1}, metrics))
-    told = RunAccount("run", "finished", Outcome(10), history, 1.0)
+    told = FinishedRun("run", "finished", Outcome(10), history, 1.0)
     charts = {
         chart.ylabel: chart for section in run_report(told).sections for chart in section.charts
     }
@@ -348,7 +341,7 @@ def test_a_million_steps_are_a_page_of_less_than_a_megabyte() -> None:
     history.rates = [0.1] * 1_000_000
     noise = np.random.default_rng(0).random(1_000_000).tolist()
     history.measured["loss"] = history.positions, noise
-    told = RunAccount("run", "finished", Outcome(1_000_000), history, 1.0)
+    told = FinishedRun("run", "finished", Outcome(1_000_000), history, 1.0)
     assert len(run_report(told).html()) < 1_000_000
 
 
@@ -356,7 +349,7 @@ def test_a_million_steps_are_a_page_of_less_than_a_megabyte() -> None:
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValue, match=r"a report is an \.html file, but this ends in '\.pdf'"):
+    with pytest.raises(InvalidValue, match=r"must end in \.html.*ends in '\.pdf'"):
         check_report_path(tmp_path / "out.pdf")
     with pytest.raises(FileNotFoundError):
         check_report_path(tmp_path / "no" / "out.html")

@@ -21,8 +21,8 @@ from stepsize.find import RangeTest, Recommendation, range_test, recommend
 from stepsize.find.levels import LEVELS
 from stepsize.plan import default_plan
 from stepsize.progress import LiveLine
-from stepsize.report import (
-    Section,
+from stepsize.report.page import Section
+from stepsize.report.preparation import (
     given_plan_section,
     plan_section,
     range_test_section,

@@ -26,14 +26,10 @@ from stepsize.plot import plot_run, save
 from stepsize.policy import Policy
 from stepsize.progress import LiveLine
 from stepsize.record import Recorder, read_runs
-from stepsize.report import (
-    History,
-    RunAccount,
-    Status,
-    check_report_path,
-    run_report,
-    write_report,
-)
+from stepsize.report import FinishedRun, run_report, write_report
+from stepsize.report.finished import Status
+from stepsize.report.history import History
+from stepsize.report.page import check_report_path
 from stepsize.schedules import Absolute, Schedule
 from stepsize.signals import Controller, Sink, Tick, named_by_group
 from stepsize.training import Outcome, Training, run
@@ -190,12 +186,12 @@ def command(
         if recorder is not None:
             recorder.finish(status, {**outcome.metrics, "seconds": seconds})
     searched = 0 if prepared.advice is None else prepared.advice.head_start.steps
-    account = RunAccount(label, status, outcome, history, seconds, searched, failure)
+    finished = FinishedRun(label, status, outcome, history, seconds, searched, failure)
     if plot is not None:
-        _draw(plot, account)
+        _draw(plot, finished)
     if report is not None:
-        _report(report, account, prepared, settings)
-    click.echo(_told(account, record, plot, report))
+        _report(report, finished, prepared, settings)
+    click.echo(_told(finished, record, plot, report))
     if status != "finished":
         raise SystemExit(_EXIT_CODES[status])
 
@@ -240,7 +236,7 @@ def _train(
                 training, policy, steps, sinks, start=start, evaluate_every=evaluate_every
             )
         except KeyboardInterrupt:
-            # Ctrl-C ends the run, not the account: what there is gets evaluated and shown.
+            # Ctrl-C ends the run, not its summary: what there is gets evaluated and shown.
             return Outcome(_reached(history), metrics=training.evaluate()), "interrupted", ""
     except TrainingError as error:
         if not history.positions:
@@ -272,8 +268,10 @@ def _tell_head_start(training: Training, advice: Recommendation, sinks: Sequence
 # ------------------------------------------------------------------ after
 
 
-def _told(account: RunAccount, record: Path | None, plot: Path | None, report: Path | None) -> str:
-    lines = [*account.summary, *account.warnings]
+def _told(
+    finished: FinishedRun, record: Path | None, plot: Path | None, report: Path | None
+) -> str:
+    lines = [*finished.summary, *finished.warnings]
     if record is not None:
         lines.append(f"Recorded in {record}: stepsize runs {record}")
     if plot is not None:
@@ -283,15 +281,15 @@ def _told(account: RunAccount, record: Path | None, plot: Path | None, report: P
     return "\n".join(lines)
 
 
-def _draw(path: Path, account: RunAccount) -> None:
-    curves = account.history.curves
-    losses = {account.name: curves["loss"]} if "loss" in curves else {}
-    save(plot_run({account.name: account.history.rate_curve}, losses), path)
+def _draw(path: Path, finished: FinishedRun) -> None:
+    curves = finished.history.curves
+    losses = {finished.name: curves["loss"]} if "loss" in curves else {}
+    save(plot_run({finished.name: finished.history.rate_curve}, losses), path)
 
 
 def _report(
-    path: Path, account: RunAccount, prepared: Preparation, settings: Mapping[str, Any]
+    path: Path, finished: FinishedRun, prepared: Preparation, settings: Mapping[str, Any]
 ) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     foot = f"Written by stepsize {__version__} on {now}."
-    write_report(run_report(account, prepared.sections, settings=settings, foot=foot), path)
+    write_report(run_report(finished, prepared.sections, settings=settings, foot=foot), path)

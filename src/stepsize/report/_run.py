@@ -7,9 +7,10 @@ from typing import Final, cast
 import numpy as np
 
 from stepsize.plot import Curve, before_divergence
-from stepsize.report._account import RunAccount, kept
-from stepsize.report._chart import Chart, Line, Mark, averaged
-from stepsize.report._page import Report, Section, Table
+from stepsize.report.chart import Chart, Line, Mark, averaged
+from stepsize.report.finished import FinishedRun
+from stepsize.report.history import kept
+from stepsize.report.page import Report, Section, Table
 from stepsize.signals import Decision
 from stepsize.words import number_text, position_text
 
@@ -23,8 +24,8 @@ _MOST_GROUPS: Final = 50
 
 
 def run_report(
-    account: RunAccount,
-    found: Sequence[Section] = (),
+    finished: FinishedRun,
+    preparation: Sequence[Section] = (),
     *,
     settings: Mapping[str, object] | None = None,
     foot: str = "",
@@ -32,9 +33,9 @@ def run_report(
     """The report of a run.
 
     Args:
-        account: The run.
-        found: How its rate and its plan were found, such as
-            :func:`recommendation_sections` gives.
+        finished: The run.
+        preparation: How its rate and its plan were found, such as
+            ``stepsize.report.preparation.recommendation_sections`` gives.
         settings: What it was started with, by name.
         foot: A line at the end: when, and by what.
 
@@ -42,34 +43,35 @@ def run_report(
         The page; ``write_report`` writes it.
 
     >>> from stepsize import Linear
-    >>> from stepsize.report import History, RunAccount
+    >>> from stepsize.report.finished import FinishedRun
+    >>> from stepsize.report.history import History
     >>> from stepsize.testing.training import Bowl
     >>> from stepsize.training import run
     >>> history = History()
     >>> outcome = run(Bowl(rate=0.5), Linear(20), 20, [history])
-    >>> page = run_report(RunAccount("bowl", "finished", outcome, history, seconds=0.1))
+    >>> page = run_report(FinishedRun("bowl", "finished", outcome, history, seconds=0.1))
     >>> page.summary[0]
     'bowl finished 20 steps in 0.1 s.'
     """
-    facts = {name: number_text(value) for name, value in account.outcome.metrics.items()}
-    if account.final_loss is not None and "loss" not in facts:
-        facts["training loss"] = number_text(account.final_loss)
-    if account.rate_found is not None:
-        facts["rate found"] = number_text(account.rate_found, 3)
-    elif account.history.rates:
-        facts["peak rate"] = number_text(max(account.history.rates), 3)
-    facts["steps"] = position_text(account.outcome.steps)
-    facts["seconds"] = f"{account.seconds:,.1f}"
+    facts = {name: number_text(value) for name, value in finished.outcome.metrics.items()}
+    if finished.final_loss is not None and "loss" not in facts:
+        facts["training loss"] = number_text(finished.final_loss)
+    if finished.rate_found is not None:
+        facts["rate found"] = number_text(finished.rate_found, 3)
+    elif finished.history.rates:
+        facts["peak rate"] = number_text(max(finished.history.rates), 3)
+    facts["steps"] = position_text(finished.outcome.steps)
+    facts["seconds"] = f"{finished.seconds:,.1f}"
     return Report(
-        title=account.name,
+        title=finished.name,
         under="The report of a training run by stepsize",
         facts=facts,
-        summary=account.summary,
-        warnings=account.warnings,
+        summary=finished.summary,
+        warnings=finished.warnings,
         sections=[
-            *found,
-            _course_section(account),
-            _decisions_section(account),
+            *preparation,
+            _curves_section(finished),
+            _decisions_section(finished),
             *([_settings_section(settings)] if settings else []),
         ],
         foot=foot,
@@ -79,13 +81,13 @@ def run_report(
 # ------------------------------------------------------------------ the run
 
 
-def _course_section(account: RunAccount) -> Section:
-    history = account.history
+def _curves_section(finished: FinishedRun) -> Section:
+    history = finished.history
     marks = [
         Mark(position, _did(decision)) for position, decision in history.decisions[:_MOST_MARKS]
     ]
-    if account.head_start:
-        marks.insert(0, Mark(account.head_start, "the rate is found"))
+    if finished.head_start:
+        marks.insert(0, Mark(finished.head_start, "the rate is found"))
     charts: list[Chart] = []
     reach = (0.0, max(history.positions, default=0.0))
     if history.rates:
@@ -152,8 +154,8 @@ def _lifted(curve: Curve) -> Curve:
     return np.insert(positions, back, positions[back]), np.insert(values, back, np.nan)
 
 
-def _decisions_section(account: RunAccount) -> Section:
-    decisions = account.history.decisions
+def _decisions_section(finished: FinishedRun) -> Section:
+    decisions = finished.history.decisions
     if not decisions:
         return Section("Decisions", ["None: no controller acted during the run."])
     rows = [

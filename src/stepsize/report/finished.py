@@ -1,95 +1,26 @@
-"""What a run did, kept while it goes on and told in sentences."""
+"""A run that is over, told in sentences."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from stepsize.plot import Curve
-from stepsize.signals import Decision, Tick
+from stepsize.report.history import History
 from stepsize.training import Outcome
 from stepsize.words import number_text
 
-__all__ = ["History", "RunAccount", "Status", "kept"]
+__all__ = ["FinishedRun", "Status"]
 
 Status: TypeAlias = Literal["finished", "stopped", "interrupted", "failed"]
 
 _AVERAGED: Final = 20
 
 
-@dataclass
-class History:
-    """A sink that keeps a run's curves and decisions in memory.
-
-    Args:
-        positions: Of each executed step.
-        rates: The highest group's, at each.
-        peaks: By quantity and group as ticks name them, the highest value.
-        measured: By metric, positions and values.
-        decisions: Each with its position.
-    """
-
-    positions: list[float] = field(default_factory=list[float])
-    rates: list[float] = field(default_factory=list[float])
-    peaks: dict[str, float] = field(default_factory=dict[str, float])
-    measured: dict[str, tuple[list[float], list[float]]] = field(
-        default_factory=dict[str, tuple[list[float], list[float]]]
-    )
-    decisions: list[tuple[float, Decision]] = field(default_factory=list[tuple[float, Decision]])
-
-    def __call__(self, tick: Tick) -> None:
-        """Take one tick."""
-        if tick.quantities:
-            self.positions.append(tick.position)
-            self.rates.append(_highest_rate(tick.quantities))
-            for name, value in tick.quantities.items():
-                self.peaks[name] = max(value, self.peaks.get(name, -math.inf))
-        for name, value in tick.metrics.items():
-            positions, values = self.measured.setdefault(name, ([], []))
-            positions.append(tick.position)
-            values.append(value)
-        self.decisions.extend((tick.position, decision) for decision in tick.decisions)
-
-    @property
-    def rate_curve(self) -> Curve:
-        """The highest group's rate at each executed step."""
-        return np.array(self.positions), np.array(self.rates)
-
-    @property
-    def curves(self) -> Mapping[str, Curve]:
-        """By metric, its positions and values."""
-        return {name: (np.array(x), np.array(y)) for name, (x, y) in self.measured.items()}
-
-    @property
-    def loss_curve(self) -> Curve:
-        """The training loss, without steps that were taken back; empty if it was not measured."""
-        return kept(self.curves.get("loss", (np.array([]), np.array([]))))
-
-
-def kept(curve: Curve) -> Curve:
-    """A curve without what a rewind took back: without what earlier positions follow on.
-
-    >>> kept((np.array([0, 1, 2, 1, 2]), np.array([5.0, 6, 7, 8, 9])))
-    (array([0, 1, 2]), array([5., 8., 9.]))
-    """
-    positions, values = curve
-    if not len(positions):
-        return curve
-    earliest_after = np.minimum.accumulate(np.append(positions, np.inf)[:0:-1])[::-1]
-    stays = positions < earliest_after
-    return positions[stays], values[stays]
-
-
-def _highest_rate(quantities: Mapping[str, float]) -> float:
-    rates = [each for name, each in quantities.items() if name == "lr" or name.startswith("lr/")]
-    return max(rates, default=math.nan)
-
-
 @dataclass(frozen=True)
-class RunAccount:
-    """A run that is over.
+class FinishedRun:
+    """A run that is over, and what to say about it.
 
     Args:
         name: What it is called.
@@ -138,7 +69,7 @@ class RunAccount:
             sentences.append(f"The training raised {self.failure.removesuffix('.')}.")
         if self.rate_found is not None:
             sentences.append(
-                f"The first {self.head_start:,} were also the search for its rate, and found "
+                f"The first {self.head_start:,} steps doubled as the rate search, which chose "
                 f"{self.rate_found:.3g}."
             )
         loss, rates = self.final_loss, self.history.rates

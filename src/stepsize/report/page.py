@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stepsize.files import check_target, write_whole
-from stepsize.report._chart import Chart
+from stepsize.report.chart import Chart
 
 __all__ = ["Report", "Section", "Table", "check_report_path", "write_report"]
 

@@ -9,8 +9,8 @@ from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation
 from stepsize.plan import Plan
 from stepsize.plot import Array, before_divergence
-from stepsize.report._chart import Chart, Line, Mark, averaged
-from stepsize.report._page import Section, Table
+from stepsize.report.chart import Chart, Line, Mark, averaged
+from stepsize.report.page import Section, Table
 from stepsize.schedules import Absolute, Schedule
 from stepsize.words import number_text
 
