@@ -5,7 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from stepsize import parse
-from stepsize.lint import RULES, USUAL_RATES, Example, Remark, Rule, review
+from stepsize.lint import LEVELS, RULES, USUAL_RATES, Example, PlanRule, review
+from stepsize.rules import Finding
 from stepsize.words import number_text
 
 PAGE = Path(__file__).parent / "en" / "lint.md"
@@ -19,15 +20,15 @@ stepsize check "Step(30, 0.1)" --steps 90000 --steps-per-epoch 1000
 stepsize check "linear_to_zero(10000)" --steps 10000 --optimizer adamw --base 3e-4
 ```
 
-The exit code is 0 if there is nothing to remark, 1 if there is, and 2 if a schedule could not be
+The exit code is 0 if nothing was found, 1 if something was, and 2 if a schedule could not be
 read. `--ignore RULE` silences a rule, `--json` and `--csv` are for scripts. In Python:
 
 ```python
 from stepsize import Cosine, Warmup
 from stepsize.lint import review
 
-remarks = review(Warmup(500) >> Cosine(9_500), steps=8_000, optimizer="adamw", base=3e-4)
-assert [remark.rule for remark in remarks] == ["first_update_at_zero", "outlasts_run"]
+found = review(Warmup(500) >> Cosine(9_500), steps=8_000, optimizer="adamw", base=3e-4)
+assert [finding.rule for finding in found] == ["first_update_at_zero", "outlasts_run"]
 ```
 
 `stepsize.torch.attach` asks the same rules about schedules of `lr`, with the optimizer's own name
@@ -35,32 +36,32 @@ and base rates, and warns with `ScheduleWarning` about mistakes and doubts. Rule
 length of the run speak only if they are told it: `attach(optimizer, schedule, steps=10_000)`. To
 silence one: `warnings.filterwarnings("ignore", message=".*rises_again", category=ScheduleWarning)`.
 
-- A **mistake** wastes updates, or the run does not follow the curve that was typed.
-- A **doubt** is right only if it is meant.
-- A **hint** works, and measured or proven alternatives do better. `attach` keeps it to itself.
+Every finding has a level:
 
-A rule says nothing where it lacks what it needs, and no remark is no praise.
+{levels}
+
+`attach` leaves hints out. A rule says nothing where it lacks what it needs, and silence does not
+prove a plan good.
 
 This page is written by `python docs/write_lint.py`, and a test keeps it up to date.
 """
 
 NO_RULES = """\
-## Advice that is no rule
+## Advice without a rule
 
-Articles give it in words. Where numbers support it, a rule above holds them; where they do not,
-there is no rule.
+Articles give it in words. Where numbers support it, a rule above holds them.
 
 - **"Adam needs a gentler decay than SGD."** What is measured is that AdamW does better with a decay
   over 20 % to 60 % of the run than over 10 %: `steep_decay`, which holds for every optimizer, since
-  the convex bound says the same of SGD. We know of no numbers that compare the two under equal
-  decays.
+  the convex bound says the same of SGD. We do not know of a
+  comparison of the two under equal decays.
 - **"Larger models need a slower decay."** The published laws of a 25M and a 100M model
   (arXiv 2503.12811) have nearly equal exponents, and two sizes make no trend. No rule.
 - **"Transformers need warmup."** A schedule does not say what model it trains. The length
   2 / (1 - β₂) is derived for Adam (arXiv 1910.04209), so `no_warmup` is a hint, given only if the
   optimizer is named and of Adam's kind. That smaller models need none is said without numbers.
-- **"Divide the rate by 10 or 100 when a run diverges."** That is no property of a schedule, but an
-  answer to a measurement.
+- **"Divide the rate by 10 or 100 when a run diverges."** That is an answer to a measurement: see
+  `stepsize diagnose`.
 """
 
 
@@ -70,12 +71,13 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield INTRODUCTION
+    levels = "\n".join(f"- **{level}**: {meaning}" for level, meaning in LEVELS.items())
+    yield INTRODUCTION.format(levels=levels)
     yield "## The rules\n"
     yield "| rule | | speaks when |"
     yield "|---|---|---|"
     for rule in RULES:
-        yield f"| [`{rule.name}`](#{rule.name}) | {rule.severity} | {rule.fires} |"
+        yield f"| [`{rule.name}`](#{rule.name}) | {rule.level} | {rule.speaks} |"
     for rule in RULES:
         yield ""
         yield from _section(rule)
@@ -95,29 +97,29 @@ def _lines() -> Iterator[str]:
     yield ""
 
 
-def _section(rule: Rule) -> Iterator[str]:
-    remark = _remark(rule)
+def _section(rule: PlanRule) -> Iterator[str]:
+    finding = _finding(rule)
     yield f"### {rule.name}\n"
-    yield f"A {rule.severity}. {rule.fires}\n"
+    yield f"A {rule.level}. {rule.speaks}\n"
     yield "```console"
     yield f"$ {_command(rule.faulty)}"
-    yield f"{remark.severity}: {remark.rule}"
-    yield f"  {remark.finding}"
-    yield f"  {remark.remedy}"
+    yield f"{finding.level}: {finding.rule}"
+    yield f"  {finding.evidence}"
+    yield f"  {finding.remedy}"
     yield "```\n"
     yield f"Just not: `{_command(rule.sound)}`\n"
     if not rule.needs_length:
         yield "It speaks also where the length of the run is unknown.\n"
-    numbers = ", ".join(f"`{name}`" for name in remark.numbers)
+    numbers = ", ".join(f"`{name}`" for name in finding.numbers)
     yield f"Numbers: {numbers}. Source: {rule.source}."
 
 
-def _remark(rule: Rule) -> Remark:
-    [remark] = [each for each in _review(rule.faulty) if each.rule == rule.name]
-    return remark
+def _finding(rule: PlanRule) -> Finding:
+    [finding] = [each for each in _review(rule.faulty) if each.rule == rule.name]
+    return finding
 
 
-def _review(example: Example) -> tuple[Remark, ...]:
+def _review(example: Example) -> tuple[Finding, ...]:
     return review(
         parse(example.schedule),
         example.steps,

@@ -259,8 +259,8 @@ FEATURES = (
     Feature(
         37,
         "The plan held against the length of the training",
-        "remarks = review(Warmup(500) >> Cosine(9_500), steps=5_000)",
-        "remarks",
+        "findings = review(Warmup(500) >> Cosine(9_500), steps=5_000)",
+        "findings",
         note="Or `stepsize check SPEC --steps N`, and at `attach(..., steps=N)`.",
     ),
     Feature(

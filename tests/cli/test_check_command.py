@@ -26,7 +26,7 @@ def words(result: Result) -> list[str]:
 def test_a_good_plan_gives_no_remark_and_exit_code_0(stepsize: Call) -> None:
     result = stepsize("check", SOUND, "--steps", 8_000, "--optimizer", "AdamW", "--base", "3e-4")
     assert result.exit_code == 0
-    assert words(result) == ["Warmup(501).skip(1) >> Cosine(7500)", "Nothing to remark."]
+    assert words(result) == ["Warmup(501).skip(1) >> Cosine(7500)", "Nothing was found."]
 
 
 def test_a_remark_has_its_numbers_its_place_its_remedy_and_its_source(stepsize: Call) -> None:
@@ -51,7 +51,7 @@ def test_one_schedule_with_remarks_among_others_gives_exit_code_1(
     assert result.exit_code == 1
     assert words(result)[:4] == [
         "good: Warmup(501).skip(1) >> Cosine(7500)",
-        "Nothing to remark.",
+        "Nothing was found.",
         "",
         "bad: Warmup(500) >> Cosine(9500)",
     ]
@@ -79,14 +79,14 @@ def test_the_json_has_every_field_of_every_remark(stepsize: Call) -> None:
     result = stepsize("check", FAULTY, f"good={SOUND}", "--steps", 8_000, "--json")
     assert result.exit_code == 1
     bad, good = json.loads(result.stdout)
-    assert (good["name"], good["remarks"]) == ("good", [])
+    assert (good["name"], good["findings"]) == ("good", [])
     assert bad["schedule"] == FAULTY
-    first, second = bad["remarks"]
-    assert (first["rule"], first["severity"]) == ("first_update_at_zero", "mistake")
+    first, second = bad["findings"]
+    assert (first["rule"], first["level"]) == ("first_update_at_zero", "mistake")
     assert (second["start"], second["end"]) == (8_000, 10_000)
     assert second["numbers"]["end"] == pytest.approx(0.105, abs=1e-3)
     assert set(first) == {
-        *("rule", "severity", "finding", "remedy", "source", "start", "end", "numbers")
+        *("rule", "level", "evidence", "remedy", "source", "start", "end", "numbers", "messages")
     }
 
 

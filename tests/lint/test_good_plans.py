@@ -1,4 +1,4 @@
-"""No false alarms: good plans give no remarks, and no schedule makes the rules fail."""
+"""No false alarms: good plans give no findings, and no schedule makes the rules fail."""
 
 import math
 import warnings
@@ -18,8 +18,8 @@ BASE = st.floats(1e-6, 1e-2)
 
 
 def assert_clean(schedule: Schedule, steps: int, optimizer: str | None, base: float) -> None:
-    remarks = review(schedule, steps, steps_per_epoch=1_000, optimizer=optimizer, base=base)
-    assert [str(remark) for remark in remarks] == []
+    findings = review(schedule, steps, steps_per_epoch=1_000, optimizer=optimizer, base=base)
+    assert [str(finding) for finding in findings] == []
 
 
 @given(STEPS, WARMUP, st.floats(0, 0.1), BASE)
@@ -91,10 +91,10 @@ def test_every_schedule_can_be_reviewed(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        remarks = review(
+        findings = review(
             schedule, steps, steps_per_epoch=steps_per_epoch, optimizer=optimizer, base=base
         )
-    for remark in remarks:
-        assert math.isfinite(remark.start)
-        assert remark.start <= remark.end
-        assert all(math.isfinite(number) for number in remark.numbers.values())
+    for finding in findings:
+        assert math.isfinite(finding.start)
+        assert finding.start <= finding.end
+        assert all(math.isfinite(number) for number in finding.numbers.values())

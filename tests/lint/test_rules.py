@@ -5,10 +5,11 @@ import math
 import pytest
 
 from stepsize import Absolute, InvalidType, InvalidValue, parse
-from stepsize.lint import RULES, USUAL_RATES, Example, Remark, Rule, review
+from stepsize.lint import RULES, USUAL_RATES, Example, PlanRule, review
+from stepsize.rules import Finding
 
 
-def remarks(example: Example) -> tuple[Remark, ...]:
+def findings(example: Example) -> tuple[Finding, ...]:
     return review(
         parse(example.schedule),
         example.steps,
@@ -23,23 +24,23 @@ def names(text: str, steps: int | None, **known: object) -> list[str]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_speaks_of_its_fault_alone(rule: Rule) -> None:
-    [remark] = remarks(rule.faulty)
-    assert (remark.rule, remark.severity, remark.source) == (rule.name, rule.severity, rule.source)
-    assert remark.finding.endswith(".")
-    assert remark.remedy
-    assert remark.numbers
-    assert all(math.isfinite(number) for number in remark.numbers.values())
-    assert 0 <= remark.start < remark.end
+def test_a_rule_speaks_of_its_fault_alone(rule: PlanRule) -> None:
+    [finding] = findings(rule.faulty)
+    assert (finding.rule, finding.level, finding.source) == (rule.name, rule.level, rule.source)
+    assert str(finding.evidence).endswith(".")
+    assert str(finding.remedy)
+    assert finding.numbers
+    assert all(math.isfinite(number) for number in finding.numbers.values())
+    assert 0 <= finding.start < finding.end
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_is_silent_where_its_fault_just_is_not(rule: Rule) -> None:
-    assert rule.name not in [remark.rule for remark in remarks(rule.sound)]
+def test_a_rule_is_silent_where_its_fault_just_is_not(rule: PlanRule) -> None:
+    assert rule.name not in [finding.rule for finding in findings(rule.sound)]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_what_needs_the_length_is_not_said_without_it(rule: Rule) -> None:
+def test_what_needs_the_length_is_not_said_without_it(rule: PlanRule) -> None:
     known = rule.faulty
     said = names(known.schedule, None, optimizer=known.optimizer, base=known.base)
     assert said == ([] if rule.needs_length else [rule.name])
@@ -52,47 +53,47 @@ def test_no_two_rules_have_one_name() -> None:
 # ------------------------------------------------------------------ the numbers that are found
 
 
-def found(text: str, steps: int | None, rule: str, **known: object) -> Remark:
+def found(text: str, steps: int | None, rule: str, **known: object) -> Finding:
     given = review(parse(text), steps, **known)  # type: ignore[arg-type]
-    [remark] = [each for each in given if each.rule == rule]
-    return remark
+    [finding] = [each for each in given if each.rule == rule]
+    return finding
 
 
 def test_a_schedule_longer_than_the_run_is_told_where_it_ends() -> None:
-    remark = found("Linear(12500)", 10_000, "outlasts_run", base=1e-3)
-    assert remark.numbers["length"] == 12_500
-    assert remark.numbers["end"] == pytest.approx(2e-4)
-    assert "ends at 2e-4" in remark.finding
-    assert (remark.start, remark.end) == (10_000, 12_500)
+    finding = found("Linear(12500)", 10_000, "outlasts_run", base=1e-3)
+    assert finding.numbers["length"] == 12_500
+    assert finding.numbers["end"] == pytest.approx(2e-4)
+    assert "ends at 2e-4" in str(finding.evidence)
+    assert (finding.start, finding.end) == (10_000, 12_500)
 
 
 def test_wasted_updates_at_the_end_are_counted() -> None:
-    remark = found("Cosine(9000)", 10_000, "zero_tail")
-    assert remark.numbers == {"updates_at_zero": 1_000}
-    assert (remark.start, remark.end) == (9_000, 10_000)
-    assert "10 % of the run" in remark.finding
+    finding = found("Cosine(9000)", 10_000, "zero_tail")
+    assert finding.numbers == {"updates_at_zero": 1_000}
+    assert (finding.start, finding.end) == (9_000, 10_000)
+    assert "10 % of the run" in str(finding.evidence)
 
 
 def test_updates_wasted_at_the_start_are_counted() -> None:
-    remark = found("Hold(10, value=0) >> Linear(90)", 100, "first_update_at_zero")
-    assert remark.numbers == {"updates_at_zero": 10}
-    assert ".skip(10)" in remark.remedy
+    finding = found("Hold(10, value=0) >> Linear(90)", 100, "first_update_at_zero")
+    assert finding.numbers == {"updates_at_zero": 10}
+    assert ".skip(10)" in str(finding.remedy)
 
 
 def test_numbers_are_rates_once_the_base_is_known_and_multiples_before() -> None:
     assert found("Warmup(9)", 10, "never_decays").numbers["peak"] == 1
     assert found("Warmup(9)", 10, "never_decays", base=0.1).numbers["peak"] == 0.1
-    assert "1 × base" in found("Warmup(9)", 10, "never_decays").finding
+    assert "1 × base" in str(found("Warmup(9)", 10, "never_decays").evidence)
 
 
 def test_the_values_of_an_absolute_schedule_are_its_rates() -> None:
     schedule = Absolute(parse("Linear(100, start=0.5)"))  # type: ignore[arg-type]
-    [remark] = review(schedule, 100, optimizer="radam", base=3e-4)
-    assert remark.rule == "peak_above"
-    assert remark.numbers["peak"] == 0.5
+    [finding] = review(schedule, 100, optimizer="radam", base=3e-4)
+    assert finding.rule == "peak_above"
+    assert finding.numbers["peak"] == 0.5
 
 
-# ------------------------------------------------------------------ one cause, one remark
+# ------------------------------------------------------------------ one cause, one finding
 
 
 @pytest.mark.parametrize(
@@ -120,8 +121,8 @@ def test_a_short_warmup_is_not_taken_for_epochs() -> None:
 
 
 def test_a_schedule_over_after_a_moment_may_count_epochs_even_if_nobody_says_so() -> None:
-    assert ".per_epoch" in found("Cosine(90)", 90_000, "zero_tail").remedy
-    assert ".per_epoch" not in found("Cosine(80000)", 90_000, "zero_tail").remedy
+    assert ".per_epoch" in str(found("Cosine(90)", 90_000, "zero_tail").remedy)
+    assert ".per_epoch" not in str(found("Cosine(80000)", 90_000, "zero_tail").remedy)
 
 
 def test_the_remedies_that_are_written_out_work() -> None:
@@ -152,6 +153,20 @@ def test_a_cosine_beyond_its_half_is_found_with_and_without_a_warmup(warmup: str
     assert "rises_again" in names(wave, 6_000)
     assert names(wave, None) == ["rises_again"]
     assert "rises_again" not in names(wave, 2_000)
+
+
+@pytest.mark.parametrize("half", [1, 2, 5, 12])
+def test_a_smooth_rise_of_a_few_steps_is_no_jump(half: int) -> None:
+    wave = f"(Cosine({half}) >> Cosine({half}, start=0, end=1)).repeat()"
+    assert "rises_again" in names(wave, 6 * half)
+    assert "jump_up" not in names(wave, 6 * half)
+
+
+def test_a_rise_by_stairs_is_no_jump_and_a_jump_before_a_smooth_rise_is_one() -> None:
+    wave = "(Cosine(5) >> Cosine(5, start=0, end=1)).staircase(1).per_epoch(100).repeat()"
+    assert "rises_again" in names(wave, 3_000)
+    assert "jump_up" not in names(wave, 3_000)
+    assert "jump_up" in names("Linear(100) >> Linear(100, start=0.4, end=1)", 200)
 
 
 @pytest.mark.parametrize("spread", [0.05, 0.1, 0.3])

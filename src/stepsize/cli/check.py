@@ -1,7 +1,6 @@
 """``stepsize check``: what speaks against a schedule, before a step is spent."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any, Final
 
 import click
@@ -9,7 +8,8 @@ import click
 from stepsize.cli.options import base_option, script_options, specs_argument
 from stepsize.cli.screen import print_csv, print_json, screen
 from stepsize.cli.spec import Spec, given_horizon
-from stepsize.lint import RULES, USUAL_RATES, Remark, review
+from stepsize.lint import RULES, USUAL_RATES, review
+from stepsize.rules import Finding
 from stepsize.words import position_text
 
 __all__ = ["command"]
@@ -18,10 +18,10 @@ _COLUMNS: Final = (
     "name",
     "schedule",
     "rule",
-    "severity",
+    "level",
     "start",
     "end",
-    "finding",
+    "evidence",
     "remedy",
     "source",
 )
@@ -50,9 +50,9 @@ _FOUND: Final = 1
     metavar="RULE",
     type=click.Choice([rule.name for rule in RULES]),
     multiple=True,
-    help="A rule that is not to speak, by the name in its remark. May be given again.",
+    help="A rule that is not to speak, by the name in its finding. May be given again.",
 )
-@script_options("the remarks")
+@script_options("the findings")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -69,8 +69,8 @@ def command(
     A mistake wastes updates, a doubt is right only if it is meant, a hint works but measured
     alternatives do better. --steps-per-epoch also finds curves that count epochs.
 
-    The exit code is 0 if there is nothing to remark, 1 if there is, and 2 if the schedules could
-    not be read.
+    The exit code is 0 if nothing was found, 1 if something was, and 2 if the schedules could not
+    be read.
 
     \b
     Examples:
@@ -79,8 +79,8 @@ def command(
       stepsize check "linear_to_zero(10000)" --steps 10000 --optimizer adamw --base 3e-4
     """
     horizon = given_horizon(ctx)
-    remarks = [
-        (spec, [remark for remark in found if remark.rule not in ignore])
+    reviewed = [
+        (spec, [each for each in found if each.rule not in ignore])
         for spec in specs
         for found in [
             review(
@@ -93,41 +93,41 @@ def command(
         ]
     ]
     if as_csv:
-        print_csv(_COLUMNS, [_row(spec, each) for spec, found in remarks for each in found])
+        print_csv(_COLUMNS, [_row(spec, each) for spec, found in reviewed for each in found])
     elif as_json:
-        print_json([_record(spec, found) for spec, found in remarks])
+        print_json([_record(spec, found) for spec, found in reviewed])
     else:
         console = screen()
-        for index, (spec, found) in enumerate(remarks):
+        for index, (spec, found) in enumerate(reviewed):
             if index:
                 console.print()
             for line in _lines(spec, found):
                 console.print(line, soft_wrap=True)
-    if any(found for _, found in remarks):
+    if any(found for _, found in reviewed):
         ctx.exit(_FOUND)
 
 
-def _lines(spec: Spec, remarks: list[Remark]) -> Iterator[str]:
+def _lines(spec: Spec, findings: list[Finding]) -> Iterator[str]:
     yield f"{spec.name}: {spec.given.text}" if spec.named else spec.given.text
-    if not remarks:
-        yield "Nothing to remark."
-    for remark in remarks:
-        stretch = f"step {position_text(remark.start)} to {position_text(remark.end)}"
+    if not findings:
+        yield "Nothing was found."
+    for each in findings:
+        stretch = f"step {position_text(each.start)} to {position_text(each.end)}"
         yield ""
-        yield f"{remark.severity}: {remark.rule}, {stretch}"
-        yield f"  {remark.finding}"
-        yield f"  {remark.remedy}"
-        yield f"  Source: {remark.source}."
+        yield f"{each.level}: {each.rule}, {stretch}"
+        yield f"  {each.evidence}"
+        yield f"  {each.remedy}"
+        yield f"  Source: {each.source}."
 
 
-def _record(spec: Spec, remarks: list[Remark]) -> dict[str, Any]:
+def _record(spec: Spec, findings: list[Finding]) -> dict[str, Any]:
     return {
         "name": spec.name,
         "schedule": spec.given.text,
-        "remarks": [asdict(remark) for remark in remarks],
+        "findings": [each.to_dict() for each in findings],
     }
 
 
-def _row(spec: Spec, remark: Remark) -> list[Any]:
-    known = asdict(remark) | {"name": spec.name, "schedule": spec.given.text}
+def _row(spec: Spec, finding: Finding) -> list[Any]:
+    known = finding.to_dict() | {"name": spec.name, "schedule": spec.given.text}
     return [known[column] for column in _COLUMNS]

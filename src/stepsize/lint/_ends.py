@@ -1,12 +1,13 @@
 """Rules about the end of a run: does the schedule end when the run does, and where."""
 
 import math
-from typing import Final
+from typing import Any, Final
 
-from stepsize.lint._rule import Example, Finding, rule
-from stepsize.lint._run import AT_PEAK, NEGLIGIBLE, PlannedRun, percent
+from stepsize.lint._rule import Example, rule
+from stepsize.lint._run import AT_PEAK, NEGLIGIBLE, PlannedRun
+from stepsize.messages import Message
+from stepsize.rules import Finding
 from stepsize.schedules.algebra import Clipped, Then
-from stepsize.words import position_text
 
 __all__ = [
     "curve_in_epochs",
@@ -29,14 +30,20 @@ _SHORTEST_DECAY: Final = 0.1
 _COUNTS_EPOCHS: Final = 0.02
 
 
-def _lengthened(run: PlannedRun) -> str:
+def _lengthened(run: PlannedRun) -> Message:
     """What to write where the rate is spent before the run is."""
     if run.schedule.length >= run.total:
-        return "Decay more slowly. If the numbers count epochs, write .per_epoch(steps) after them."
-    epochs = run.schedule.length < _COUNTS_EPOCHS * run.total
-    return f"Stretch the schedule over the run with .over({run.total})" + (
-        "; if its numbers count epochs, write .per_epoch(steps) after it." if epochs else "."
-    )
+        return Message(
+            "Decay more slowly. If the numbers count epochs, write .per_epoch(steps) after them."
+        )
+    over = f".over({run.total})"
+    if run.schedule.length < _COUNTS_EPOCHS * run.total:
+        return Message(
+            "Stretch the schedule over the run with {over:code}; if its numbers count epochs, "
+            "write .per_epoch(steps) after it.",
+            over=over,
+        )
+    return Message("Stretch the schedule over the run with {over:code}.", over=over)
 
 
 def _leaves_the_end_to_others(run: PlannedRun) -> bool:
@@ -55,12 +62,18 @@ def curve_in_epochs(run: PlannedRun) -> Finding | None:
     lasts = run.counted_in_epochs
     if lasts is None or run.epochs is None:
         return None
-    what = "The first cycle" if run.cycles else "The curve"
+    what = Message("The first cycle") if run.cycles else Message("The curve")
     return Finding(
-        f"{what} is over after {position_text(lasts)} steps, "
-        f"{percent(lasts, run.total)} of the run, which has {position_text(run.epochs)} epochs: "
-        "it seems to count epochs, and a position is an optimizer step.",
-        f"Write .per_epoch({run.steps_per_epoch:g}) after it.",
+        Message(
+            "{what:message} is over after {lasts:position} steps, {part:percent} of the run, which "
+            "has {epochs:position} epochs: it seems to count epochs, and a position is an "
+            "optimizer step.",
+            what=what,
+            lasts=lasts,
+            part=lasts / run.total,
+            epochs=run.epochs,
+        ),
+        Message("Write {code:code} after it.", code=f".per_epoch({run.steps_per_epoch:g})"),
         start=0,
         end=lasts,
         numbers={"lasts": lasts, "epochs": run.epochs, "steps": run.total},
@@ -82,10 +95,19 @@ def outlasts_run(run: PlannedRun) -> Finding | None:
     length = run.schedule.length
     last = run.schedule(length)
     return Finding(
-        f"The schedule lasts {position_text(length)} steps and the run "
-        f"{position_text(run.total)}: it ends at {run.text(run.end)}, and {run.text(last)} is "
-        "never reached.",
-        f"Squeeze it into the run with .over({run.total}), or train {position_text(length)} steps.",
+        Message(
+            "The schedule lasts {length:position} steps and the run {total:position}: it ends at "
+            "{end:message}, and {last:message} is never reached.",
+            length=length,
+            total=run.total,
+            end=run.told(run.end),
+            last=run.told(last),
+        ),
+        Message(
+            "Squeeze it into the run with {over:code}, or train {length:position} steps.",
+            over=f".over({run.total})",
+            length=length,
+        ),
         start=run.total,
         end=length,
         numbers={"length": length, "end": run.number(run.end), "last": run.number(last)},
@@ -102,21 +124,31 @@ def zero_tail(run: PlannedRun) -> Finding | None:
     """The last updates have rate 0 and change nothing."""
     if not run.zero_tail or run.counted_in_epochs is not None:
         return None
-    start = run.total - run.zero_tail
-    count, total = position_text(run.zero_tail), position_text(run.total)
-    which = "update has" if run.zero_tail == 1 else f"{count} of {total} updates have"
-    if not start:
-        finding, remedy = "Every update has rate 0.", "Give the schedule a value above 0."
-    else:
-        finding = f"The last {which} rate 0, {percent(run.zero_tail, run.total)} of the run."
-        remedy = _lengthened(run)
+    evidence, remedy = _zeros_at_the_end(run)
     return Finding(
-        finding,
+        evidence,
         remedy,
-        start=start,
+        start=run.total - run.zero_tail,
         end=run.total,
         numbers={"updates_at_zero": run.zero_tail},
     )
+
+
+def _zeros_at_the_end(run: PlannedRun) -> tuple[Message, Message]:
+    if run.zero_tail == run.total:
+        return Message("Every update has rate 0."), Message("Give the schedule a value above 0.")
+    part = run.zero_tail / run.total
+    if run.zero_tail == 1:
+        found = Message("The last update has rate 0, {part:percent} of the run.", part=part)
+    else:
+        found = Message(
+            "The last {count:position} of {total:position} updates have rate 0, {part:percent} of "
+            "the run.",
+            count=run.zero_tail,
+            total=run.total,
+            part=part,
+        )
+    return found, _lengthened(run)
 
 
 @rule(
@@ -139,10 +171,18 @@ def ends_early(run: PlannedRun) -> Finding | None:
     ):
         return None
     return Finding(
-        f"The schedule ends at step {position_text(length)}: its last value, "
-        f"{run.text(run.end)}, is held for {position_text(held)} steps, "
-        f"{percent(held, run.total)} of the run.",
-        f"{_lengthened(run)} If the tail is meant, say so: >> Hold(steps, value).",
+        Message(
+            "The schedule ends at step {length:position}: its last value, {end:message}, is held "
+            "for {held:position} steps, {part:percent} of the run.",
+            length=length,
+            end=run.told(run.end),
+            held=held,
+            part=held / run.total,
+        ),
+        Message(
+            "{lengthened:message} If the tail is meant, say so: >> Hold(steps, value).",
+            lengthened=_lengthened(run),
+        ),
         start=length,
         end=run.total,
         numbers={"held": run.number(run.end), "held_for": held},
@@ -166,9 +206,13 @@ def vanishes(run: PlannedRun) -> Finding | None:
     ):
         return None
     return Finding(
-        f"From step {position_text(run.spent_at)} on the rate is below a thousandth of its peak, "
-        f"{run.text(NEGLIGIBLE * run.peak)}: {percent(negligible, run.total)} of the run changes "
-        "next to nothing.",
+        Message(
+            "From step {start:position} on the rate is below a thousandth of its peak, "
+            "{low:message}: {part:percent} of the run changes next to nothing.",
+            start=run.spent_at,
+            low=run.told(NEGLIGIBLE * run.peak),
+            part=negligible / run.total,
+        ),
         _lengthened(run),
         start=run.spent_at,
         end=run.total,
@@ -190,9 +234,16 @@ def never_decays(run: PlannedRun) -> Finding | None:
         return None
     fifth = max(1, round(run.total / 5))
     return Finding(
-        f"The rate never falls: it ends at {run.text(run.end)}, its peak is {run.text(run.peak)}.",
-        f"Let it fall to 0 at the end, best over most of the run: ... >> Linear({fifth}) for a "
-        "fifth of it. Where feedback lowers the rate (a plateau rule), this is as it should be.",
+        Message(
+            "The rate never falls: it ends at {end:message}, its peak is {peak:message}.",
+            end=run.told(run.end),
+            peak=run.told(run.peak),
+        ),
+        Message(
+            "Let it fall to 0 at the end, best over most of the run: {code:code} for a fifth of "
+            "it. Where feedback lowers the rate (a plateau rule), this is as it should be.",
+            code=f"... >> Linear({fifth})",
+        ),
         start=run.peak_at,
         end=run.total,
         numbers={"end": run.number(run.end), "peak": run.number(run.peak)},
@@ -215,13 +266,27 @@ def ends_high(run: PlannedRun) -> Finding | None:
     above = run.end > lowest + _ABOVE_FLOOR * run.peak
     if not (high or above) or lowest >= _NO_DECAY * run.peak or _leaves_the_end_to_others(run):
         return None
-    been = f"; at step {position_text(lowest_at)} it was {run.text(lowest)}" if above else ""
+    ends: dict[str, Any] = {"end": run.told(run.end), "part": run.end / run.peak}
     return Finding(
-        f"The run ends at {run.text(run.end)}, {percent(run.end, run.peak)} of its peak{been}.",
-        f"End the run where a cycle ends, or each cycle where the run does: .over({run.total})."
+        Message(
+            "The run ends at {end:message}, {part:percent} of its peak; at step {at:position} it "
+            "was {lowest:message}.",
+            **ends,
+            at=lowest_at,
+            lowest=run.told(lowest),
+        )
+        if above
+        else Message("The run ends at {end:message}, {part:percent} of its peak.", **ends),
+        Message(
+            "End the run where a cycle ends, or each cycle where the run does: {over:code}.",
+            over=f".over({run.total})",
+        )
         if run.cycles
-        else "Let the decay reach its floor at the end of the run, or end with a cooldown: "
-        f"... >> Linear(steps, start={run.end:.3g}).",
+        else Message(
+            "Let the decay reach its floor at the end of the run, or end with a cooldown: "
+            "{code:code}.",
+            code=f"... >> Linear(steps, start={run.end:.3g})",
+        ),
         start=run.total - 1,
         end=run.total,
         numbers={"end": run.number(run.end), "lowest": run.number(lowest)},
@@ -243,9 +308,14 @@ def floor_never_reached(run: PlannedRun) -> Finding | None:
     if not floor or not 0 < floor < lowest * AT_PEAK or _leaves_the_end_to_others(run):
         return None
     return Finding(
-        f"The floor {run.text(floor)} is never reached: the lowest rate is {run.text(lowest)}, at "
-        f"step {position_text(lowest_at)}.",
-        "Decay faster, or leave the floor out.",
+        Message(
+            "The floor {floor:message} is never reached: the lowest rate is {lowest:message}, at "
+            "step {at:position}.",
+            floor=run.told(floor),
+            lowest=run.told(lowest),
+            at=lowest_at,
+        ),
+        Message("Decay faster, or leave the floor out."),
         start=0,
         end=run.total,
         numbers={"floor": run.number(floor), "lowest": run.number(lowest)},
@@ -272,10 +342,18 @@ def steep_decay(run: PlannedRun) -> Finding | None:
     ):
         return None
     return Finding(
-        f"The rate falls from its peak to {run.text(run.end)} within the last "
-        f"{position_text(lasts)} steps, {percent(lasts, run.total)} of the run.",
-        f"Begin the decay earlier: a fifth of the run, {position_text(round(run.total / 5))} "
-        "steps, is better, and 60 % was best.",
+        Message(
+            "The rate falls from its peak to {end:message} within the last {lasts:position} steps, "
+            "{part:percent} of the run.",
+            end=run.told(run.end),
+            lasts=lasts,
+            part=lasts / run.total,
+        ),
+        Message(
+            "Begin the decay earlier: a fifth of the run, {fifth:position} steps, is better, and "
+            "60 % was best.",
+            fifth=round(run.total / 5),
+        ),
         start=run.leaves_peak_at,
         end=run.total,
         numbers={"lasts": lasts, "part_of_run": lasts / run.total},

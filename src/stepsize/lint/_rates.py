@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from stepsize.lint._rule import Example, Finding, rule
+from stepsize.lint._rule import Example, rule
 from stepsize.lint._run import PlannedRun
-from stepsize.words import number_text
+from stepsize.messages import Message
+from stepsize.rules import Finding
 
 __all__ = ["peak_above", "peak_below", "rate_as_multiple"]
 
@@ -33,9 +34,17 @@ def peak_above(run: PlannedRun) -> Finding | None:
     if peak <= _FAR * highest:
         return None
     return Finding(
-        f"The peak rate is {number_text(peak)}, {number_text(peak / highest, 2)} times the highest "
-        f"that is usual, {number_text(highest)} ({who}).",
-        f"Begin at {number_text(highest)} or below, and measure with a range test.",
+        Message(
+            "The peak rate is {peak:rate}, {ratio:number 2} times the highest that is usual, "
+            "{highest:rate} ({who:text}).",
+            peak=peak,
+            ratio=peak / highest,
+            highest=highest,
+            who=who,
+        ),
+        Message(
+            "Begin at {highest:rate} or below, and measure with a range test.", highest=highest
+        ),
         start=run.peak_at,
         end=run.peak_at + 1,
         numbers={"peak": peak, "highest": highest},
@@ -58,9 +67,15 @@ def peak_below(run: PlannedRun) -> Finding | None:
     if not 0 < peak < lowest / _FAR:
         return None
     return Finding(
-        f"The peak rate is {number_text(peak)}, {number_text(lowest / peak, 2)} times less than "
-        f"the lowest that is usual, {number_text(lowest)} ({who}).",
-        f"Begin at {number_text(lowest)} or above, and measure with a range test.",
+        Message(
+            "The peak rate is {peak:rate}, {ratio:number 2} times less than the lowest that is "
+            "usual, {lowest:rate} ({who:text}).",
+            peak=peak,
+            ratio=lowest / peak,
+            lowest=lowest,
+            who=who,
+        ),
+        Message("Begin at {lowest:rate} or above, and measure with a range test.", lowest=lowest),
         start=run.peak_at,
         end=run.peak_at + 1,
         numbers={"peak": peak, "lowest": lowest},
@@ -79,9 +94,13 @@ def rate_as_multiple(run: PlannedRun) -> Finding | None:
     if not _reads_as_rate(run):
         return None
     return Finding(
-        f"The schedule's highest value is {number_text(run.peak)}, and it multiplies the base "
-        f"rate: the peak rate is {run.text(run.peak)}.",
-        "If its values are rates, write Absolute(schedule); if not, lower the base rate.",
+        Message(
+            "The schedule's highest value is {multiple:number}, and it multiplies the base rate: "
+            "the peak rate is {peak:message}.",
+            multiple=run.peak,
+            peak=run.told(run.peak),
+        ),
+        Message("If its values are rates, write Absolute(schedule); if not, lower the base rate."),
         start=0,
         end=run.total,
         numbers={"multiple": run.peak, "peak": run.number(run.peak)},

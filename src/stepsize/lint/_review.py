@@ -2,17 +2,25 @@
 
 from typing import Final
 
-from stepsize.checks import Range, checked_number, checked_whole_number
+from stepsize.checks import (
+    MOST_STEPS,
+    RATE,
+    STEPS,
+    Range,
+    checked_number,
+    checked_whole_number,
+)
 from stepsize.errors import InvalidType
 from stepsize.lint import _ends, _rates, _shape, _starts
-from stepsize.lint._rule import Remark, Rule
+from stepsize.lint._rule import PlanRule
 from stepsize.lint._run import PlannedRun
 from stepsize.lint._usual import usual_rates
+from stepsize.rules import Finding, apply_rules
 from stepsize.schedules import Absolute, Schedule
 
 __all__ = ["RULES", "review"]
 
-RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[PlanRule, ...]] = (
     _starts.first_update_at_zero,
     _starts.warmup_outlasts_run,
     _starts.long_warmup,
@@ -34,11 +42,11 @@ RULES: Final[tuple[Rule, ...]] = (
     _rates.peak_below,
     _rates.rate_as_multiple,
 )
-"""Every rule, in the order of the remarks."""
+"""Every rule, in the order of the findings."""
 
-_STEPS = Range(minimum=1, maximum=2**53, remedy="It counts the run's optimizer steps.")
-_PER_EPOCH = Range(above=0, maximum=2**53, remedy="total_steps(dataset_len, batch) counts them.")
-_BASE = Range(above=0, remedy="It is the rate that the optimizer was given.")
+_PER_EPOCH = Range(
+    above=0, maximum=MOST_STEPS, remedy="total_steps(dataset_len, batch) counts them."
+)
 
 
 def review(
@@ -48,11 +56,11 @@ def review(
     steps_per_epoch: float | None = None,
     optimizer: str | None = None,
     base: float | None = None,
-) -> tuple[Remark, ...]:
+) -> tuple[Finding, ...]:
     """What speaks against a schedule, before a step is spent.
 
     Rules look at the schedule over the run that it is meant for. A rule says nothing where it lacks
-    what it needs: a length, epochs, an optimizer, a base rate. No remark is no praise.
+    what it needs: a length, epochs, an optimizer, a base rate. Silence does not prove a plan good.
 
     Args:
         schedule: The schedule; ``Absolute(schedule)`` if its values are the rates.
@@ -62,16 +70,17 @@ def review(
         base: The base rate, > 0: the highest among the groups.
 
     Returns:
-        The remarks, in the order of ``RULES``; empty if nothing was found.
+        The findings, in the order of ``RULES``. Their numbers are rates where the base rate is
+        known, else multiples of it; the last update concerned is the one before ``end``.
 
     Raises:
-        InvalidType: ``schedule`` is none, or a number is no number.
+        InvalidType: ``schedule`` is not a schedule, or a number has another type.
         InvalidValue: A number is out of range, or the optimizer is not in the table.
 
     >>> from stepsize import Warmup, Cosine, warmup_cosine
     >>> from stepsize.lint import review
-    >>> for remark in review(Warmup(500) >> Cosine(9_500), steps=8_000):
-    ...     print(remark.severity, remark.rule, round(remark.start), round(remark.end))
+    >>> for finding in review(Warmup(500) >> Cosine(9_500), steps=8_000):
+    ...     print(finding.level, finding.rule, round(finding.start), round(finding.end))
     mistake first_update_at_zero 0 1
     mistake outlasts_run 8000 10000
     >>> review(warmup_cosine(8_000, warmup=500), steps=8_000)
@@ -79,24 +88,26 @@ def review(
     """
     if not isinstance(schedule, Schedule | Absolute):
         raise InvalidType(
-            f"review({schedule!r}, ...): it looks at a schedule or Absolute(schedule), but got a "
-            f"{type(schedule).__name__}. A text goes through parse(text)."
+            f"review({schedule!r}, ...)",
+            "{schedule} must be a schedule or Absolute(schedule)",
+            f"is a {type(schedule).__name__}",
+            "A text goes through parse(text).",
+            "schedule",
         )
     run = PlannedRun(
         schedule=schedule.schedule if isinstance(schedule, Absolute) else schedule,
         steps=None
         if steps is None
-        else checked_whole_number(f"review(..., steps={steps!r})", "steps", steps, _STEPS),
+        else checked_whole_number(f"review(..., steps={steps!r})", "steps", steps, STEPS),
         steps_per_epoch=_checked("steps_per_epoch", steps_per_epoch, _PER_EPOCH),
         usual=None
         if optimizer is None
         else usual_rates(f"review(..., optimizer={optimizer!r})", optimizer),
-        base=_checked("base", base, _BASE),
+        base=_checked("base", base, RATE),
         absolute=isinstance(schedule, Absolute),
     )
-    # All others measure by the peak, and there is none.
-    rules = RULES if run.peak > 0 else (_shape.negative_rate, _ends.zero_tail)
-    return tuple(remark for rule in rules if (remark := rule(run)) is not None)
+    # All others measure by the peak, and a run that never moves has none.
+    return apply_rules(RULES if run.peak > 0 else (_shape.negative_rate, _ends.zero_tail), run)
 
 
 def _checked(name: str, value: float | None, allowed: Range) -> float | None:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.lint._usual import UsualRates
+from stepsize.messages import Message
 from stepsize.schedules import Phase, Schedule
 from stepsize.schedules.summary import first_phases, steps_to_look_at, value_reached
-from stepsize.words import number_text
 
-__all__ = ["AT_PEAK", "NEGLIGIBLE", "PlannedRun", "percent"]
+__all__ = ["AT_PEAK", "NEGLIGIBLE", "Array", "PlannedRun"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -202,15 +202,8 @@ class PlannedRun:
         """A value as a rate, or as a multiple while the base rate is unknown."""
         return value if self.scale is None else self.scale * value
 
-    def text(self, value: float) -> str:
+    def told(self, value: float) -> Message:
         """The same in words."""
-        return number_text(self.number(value)) + (" × base" if self.scale is None else "")
-
-
-def percent(part: float, whole: float) -> str:
-    """``part`` of ``whole`` in percent.
-
-    >>> percent(1, 8), percent(1, 30_000)
-    ('12.5 %', '0.00333 %')
-    """
-    return f"{100 * part / whole:.3g} %"
+        if self.scale is None:
+            return Message("{multiple:rate} × base", multiple=value)
+        return Message("{rate:rate}", rate=self.number(value))

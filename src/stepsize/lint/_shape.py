@@ -4,15 +4,18 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from stepsize.lint._rule import Example, Finding, rule
-from stepsize.lint._run import PlannedRun, percent
-from stepsize.words import position_text
+from stepsize.lint._rule import Example, rule
+from stepsize.lint._run import Array, PlannedRun
+from stepsize.messages import Message
+from stepsize.rules import Finding
 
 __all__ = ["jump_up", "negative_rate", "rises_again", "zeros_inside"]
 
 _FALLEN: Final = 0.5
 _REGAINED: Final = 0.25
 _SUDDEN: Final = 0.5
+_ONE_OF_SEVERAL: Final = 2  # a jump that is less than twice the next one is a stair
+_FINE: Final = 257
 _FEWEST_ZEROS: Final = 2
 
 
@@ -49,11 +52,30 @@ def _second_rise(run: PlannedRun) -> _Rise | None:
     high = int(risen[0])
     # The last of the lowest: after a stretch at the floor, the rise begins where it is left.
     low = high - int(np.argmin(after[high::-1]))
-    sudden = np.diff(after[low : high + 1]).max() >= _SUDDEN * (after[high] - after[low])
     positions = run.positions[fallen[0] :]
     return _Rise(
-        float(after[low]), float(positions[low]), float(after[high]), float(positions[high]), sudden
+        float(after[low]),
+        float(positions[low]),
+        float(after[high]),
+        float(positions[high]),
+        _is_sudden(run, after, positions, low, high),
     )
+
+
+def _is_sudden(run: PlannedRun, values: Array, positions: Array, low: int, high: int) -> bool:
+    """Whether a rise is one jump: between its steps the schedule has a value in between if not.
+
+    A smooth rise of a few steps, and one by stairs, rise as far within a step.
+    """
+    falls = np.flatnonzero(np.diff(values[high:]) < 0)
+    top = high + int(falls[0]) if len(falls) else len(values) - 1
+    steps = low + np.argsort(-np.diff(values[low : top + 1]), kind="stable")[:2]
+    first, *others = (
+        np.diff(run.schedule(np.linspace(positions[step], positions[step + 1], _FINE))).max()
+        for step in steps
+    )
+    rise = values[high] - values[low]
+    return bool(first >= _SUDDEN * rise and all(first >= _ONE_OF_SEVERAL * o for o in others))
 
 
 @rule(
@@ -70,10 +92,19 @@ def rises_again(run: PlannedRun) -> Finding | None:
     if rise is None or rise.sudden:
         return None
     return Finding(
-        f"From step {position_text(rise.start)} on the rate rises again, from "
-        f"{run.text(rise.low)} to {run.text(rise.high)} at step {position_text(rise.end)}.",
-        f"For one fall over the run write Cosine({run.total}), which holds its end; for restarts "
-        "Cosine(steps).repeat(); for cycles cyclic(...).",
+        Message(
+            "From step {start:position} on the rate rises again, from {low:message} to "
+            "{high:message} at step {end:position}.",
+            start=rise.start,
+            low=run.told(rise.low),
+            high=run.told(rise.high),
+            end=rise.end,
+        ),
+        Message(
+            "For one fall over the run write {code:code}, which holds its end; for restarts "
+            "Cosine(steps).repeat(); for cycles cyclic(...).",
+            code=f"Cosine({run.total})",
+        ),
         start=rise.start,
         end=run.total,
         numbers={"low": run.number(rise.low), "high": run.number(rise.high)},
@@ -95,10 +126,17 @@ def jump_up(run: PlannedRun) -> Finding | None:
     if rise is None or not rise.sudden:
         return None
     return Finding(
-        f"At step {position_text(rise.end)} the rate jumps from {run.text(rise.low)} to "
-        f"{run.text(rise.high)}.",
-        f"Let the next phase start where the one before ends, start={rise.low:.3g}; for restarts "
-        "write .repeat().",
+        Message(
+            "At step {at:position} the rate jumps from {low:message} to {high:message}.",
+            at=rise.end,
+            low=run.told(rise.low),
+            high=run.told(rise.high),
+        ),
+        Message(
+            "Let the next phase start where the one before ends, {code:code}; for restarts write "
+            ".repeat().",
+            code=f"start={rise.low:.3g}",
+        ),
         start=rise.start,
         end=rise.end + 1,
         numbers={"low": run.number(rise.low), "high": run.number(rise.high)},
@@ -122,9 +160,14 @@ def zeros_inside(run: PlannedRun) -> Finding | None:
     longest = int(np.argmax(np.where(at_zero, gaps, 0)))
     start, count = float(run.positions[moving[longest]]) + 1, float(gaps[longest])
     return Finding(
-        f"From step {position_text(start)} on, {position_text(count)} updates in a row have rate "
-        f"0, {percent(count, run.total)} of the run.",
-        "Give the phase a value above 0, or leave it out.",
+        Message(
+            "From step {start:position} on, {count:position} updates in a row have rate 0, "
+            "{part:percent} of the run.",
+            start=start,
+            count=count,
+            part=count / run.total,
+        ),
+        Message("Give the phase a value above 0, or leave it out."),
         start=start,
         end=start + count,
         numbers={"updates_at_zero": count},
@@ -146,9 +189,13 @@ def negative_rate(run: PlannedRun) -> Finding | None:
     lowest = float(run.values.min())
     start, end = run.positions[below[0]], run.positions[below[-1]] + 1
     return Finding(
-        f"From step {position_text(float(start))} on the rate is negative, down to "
-        f"{run.text(lowest)}: such updates climb the loss.",
-        "Add .clip(low=0).",
+        Message(
+            "From step {start:position} on the rate is negative, down to {lowest:message}: such "
+            "updates climb the loss.",
+            start=float(start),
+            lowest=run.told(lowest),
+        ),
+        Message("Add .clip(low=0)."),
         start=float(start),
         end=float(end),
         numbers={"lowest": run.number(lowest)},

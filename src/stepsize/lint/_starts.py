@@ -5,9 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from stepsize.lint._rule import Example, Finding, rule
-from stepsize.lint._run import PlannedRun, percent
-from stepsize.words import position_text
+from stepsize.lint._rule import Example, rule
+from stepsize.lint._run import PlannedRun
+from stepsize.messages import Message
+from stepsize.rules import Finding
 
 __all__ = ["first_update_at_zero", "long_warmup", "no_warmup", "warmup_outlasts_run"]
 
@@ -31,13 +32,21 @@ def first_update_at_zero(run: PlannedRun) -> Finding | None:
     if run.values[0] != 0 or not len(moving):
         return None
     count = int(run.positions[moving[0]])
-    which = "update has" if count == 1 else f"{position_text(count)} updates have"
+    if count == 1:
+        evidence = Message("The first update has rate 0.")
+        remedy = Message(
+            "Start the warmup one step later, Warmup(n + 1).skip(1), which peaks at step n all the "
+            "same, or use a recipe."
+        )
+    else:
+        evidence = Message("The first {count:position} updates have rate 0.", count=count)
+        remedy = Message(
+            "If the parameters are not to be frozen until then, add {code:code}.",
+            code=f".skip({count})",
+        )
     return Finding(
-        f"The first {which} rate 0.",
-        "Start the warmup one step later, Warmup(n + 1).skip(1), which peaks at step n all the "
-        "same, or use a recipe."
-        if count == 1
-        else f"If the parameters are not to be frozen until then, add .skip({count}).",
+        evidence,
+        remedy,
         start=0,
         end=count,
         numbers={"updates_at_zero": count},
@@ -55,12 +64,24 @@ def warmup_outlasts_run(run: PlannedRun) -> Finding | None:
     if not run.still_rising:
         return None
     advised = max(1, round(_ADVISED_WARMUP * run.total))
-    squeeze = f", or squeeze the whole schedule into the run with .over({run.total})"
     return Finding(
-        f"The rate is still rising when the run ends: at step {position_text(run.total)} it is "
-        f"{run.text(run.end)}, and it would have reached {run.text(run.highest_beyond)}.",
-        f"Warm up for at most a tenth of the run, {position_text(advised)} steps"
-        f"{squeeze if math.isfinite(run.schedule.length) else ''}.",
+        Message(
+            "The rate is still rising when the run ends: at step {total:position} it is "
+            "{end:message}, and it would have reached {beyond:message}.",
+            total=run.total,
+            end=run.told(run.end),
+            beyond=run.told(run.highest_beyond),
+        ),
+        Message(
+            "Warm up for at most a tenth of the run, {advised:position} steps, or squeeze the "
+            "whole schedule into the run with {over:code}.",
+            advised=advised,
+            over=f".over({run.total})",
+        )
+        if math.isfinite(run.schedule.length)
+        else Message(
+            "Warm up for at most a tenth of the run, {advised:position} steps.", advised=advised
+        ),
         start=0,
         end=run.total,
         numbers={"reached": run.number(run.end), "peak": run.number(run.highest_beyond)},
@@ -86,10 +107,18 @@ def long_warmup(run: PlannedRun) -> Finding | None:
     ):
         return None
     return Finding(
-        f"The warmup takes {position_text(run.peak_at)} of {position_text(run.total)} steps, "
-        f"{percent(run.peak_at, run.total)} of the run.",
-        f"A tenth of the run, {position_text(round(_ADVISED_WARMUP * run.total))} steps, is "
-        "enough. If a one-cycle is meant, write one_cycle(total).",
+        Message(
+            "The warmup takes {warmup:position} of {total:position} steps, {part:percent} of the "
+            "run.",
+            warmup=run.peak_at,
+            total=run.total,
+            part=run.peak_at / run.total,
+        ),
+        Message(
+            "A tenth of the run, {advised:position} steps, is enough. If a one-cycle is meant, "
+            "write one_cycle(total).",
+            advised=round(_ADVISED_WARMUP * run.total),
+        ),
         start=0,
         end=run.peak_at,
         numbers={"warmup": run.peak_at, "part_of_run": run.peak_at / run.total},
@@ -109,11 +138,17 @@ def no_warmup(run: PlannedRun) -> Finding | None:
     if run.usual is None or not run.usual.warms_up or run.peak_at > 0 or advised < _FEWEST_WARMUP:
         return None
     return Finding(
-        f"The first update is at the peak, {run.text(run.peak)}, when the optimizer's second "
-        "moment rests on one gradient.",
-        f"For a transformer, warm up for {position_text(advised)} steps (2 / (1 - β₂) for "
-        "β₂ = 0.999, at most a tenth of the run): "
-        f"Warmup({advised + 1}).skip(1) >> ...",
+        Message(
+            "The first update is at the peak, {peak:message}, when the optimizer's second moment "
+            "rests on one gradient.",
+            peak=run.told(run.peak),
+        ),
+        Message(
+            "For a transformer, warm up for {advised:position} steps (2 / (1 - β₂) for β₂ = 0.999, "
+            "at most a tenth of the run): {code:code}",
+            advised=advised,
+            code=f"Warmup({advised + 1}).skip(1) >> ...",
+        ),
         start=0,
         end=1,
         numbers={"first": run.number(float(run.values[0])), "advised_warmup": advised},

@@ -1,9 +1,10 @@
-"""The rates that optimizers bear: from the lowest to the highest peak that well-known work used."""
+"""The usual peak rates of optimizers: from the lowest to the highest in well-known work."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from stepsize.errors import InvalidValue
+from stepsize.words import list_text
 
 __all__ = ["USUAL_RATES", "UsualRates", "usual_rates"]
 
@@ -84,7 +85,10 @@ def usual_rates(call: str, optimizer: str) -> UsualRates:
     known = USUAL_RATES.get(optimizer.lower())
     if known is None:
         raise InvalidValue(
-            f"{call}: optimizer must be one of {', '.join(map(repr, USUAL_RATES))}, but is "
-            f"{optimizer!r}. For another one leave it out."
+            call,
+            f"{{optimizer}} must be {list_text(map(repr, USUAL_RATES), 'or')}",
+            f"is {optimizer!r}",
+            "For another one leave it out.",
+            "optimizer",
         )
     return known

@@ -7,8 +7,9 @@ from typing import Any
 
 from stepsize.checks import Range, checked_whole_number
 from stepsize.errors import ScheduleWarning
-from stepsize.lint import USUAL_RATES, Remark, review
+from stepsize.lint import USUAL_RATES, review
 from stepsize.policy import Policy
+from stepsize.rules import Finding
 from stepsize.schedules import Absolute, Function
 from stepsize.schedules.expression import Expression
 from stepsize.torch._engine import Engine
@@ -43,15 +44,15 @@ def advise(engines: Sequence[Engine], steps: int | None) -> None:
     """
     # Several optimizers often follow one schedule: each thing is said once.
     said = dict.fromkeys(
-        f"attach(..., lr={_shortened(policy)}): {remark.finding} {remark.remedy} ({remark.rule})"
+        f"attach(..., lr={_shortened(policy)}): {found.evidence} {found.remedy} ({found.rule})"
         for engine in engines
-        for policy, remark in _remarks(engine, steps)
+        for policy, found in _findings(engine, steps)
     )
     for message in said:
         warnings.warn(message, ScheduleWarning, stacklevel=3)
 
 
-def _remarks(engine: Engine, steps: int | None) -> Iterator[tuple[Policy, Remark]]:
+def _findings(engine: Engine, steps: int | None) -> Iterator[tuple[Policy, Finding]]:
     slots = engine.roster.slots.get("lr", [])
     for number, rule in enumerate(engine.roster.rules.get("lr", ())):
         policy = rule.policy
@@ -61,16 +62,16 @@ def _remarks(engine: Engine, steps: int | None) -> Iterator[tuple[Policy, Remark
             continue
         # Of layer-wise rates only the highest is measured: the others are meant to be lower.
         base = max(bases)
-        remarks = review(
+        findings = review(
             policy.schedule,
             # Controllers change the curve: where it would have ended by itself says nothing.
             None if policy.controllers else steps,
             optimizer=_name(engine),
             base=base if 0 < base < math.inf else None,
         )
-        for remark in remarks:
-            if remark.severity != "hint" and remark.end > engine.position:
-                yield policy, remark
+        for found in findings:
+            if found.level != "hint" and found.end > engine.position:
+                yield policy, found
 
 
 def _name(engine: Engine) -> str | None:
