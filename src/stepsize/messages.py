@@ -14,7 +14,7 @@ it takes:
     duration                   seconds: 2 h 3 min
     name, text, code           a text from outside, such as a metric's name or a schedule
     names [last]               several: a, b and c
-    message                    another message
+    message                    another message, or a plain text where a user's own code gave one
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -236,7 +236,7 @@ def _checked(template: str, name: str, kind: str, value: Any) -> Field:
             names = tuple(cast(Sequence[Any], value))
             if all(isinstance(each, str) for each in names):
                 return names
-    elif isinstance(value, Message):
+    elif isinstance(value, Message | str):
         return value
     raise InvalidType(
         f"Message({template!r})",

@@ -74,7 +74,7 @@ def test_the_winner_is_transferred_to_the_run_with_the_exponent_of_its_trials() 
 def test_an_open_side_is_said_and_widens_the_interval() -> None:
     found = race(Bowl(rate=1e-8), steps=1_000)
     assert not found.bracketed
-    assert "none beyond it was worse" in found.rate.reason
+    assert "none beyond it was worse" in str(found.rate.reason)
     assert found.best.high / found.best.value > found.best.value / found.best.low
 
 

@@ -87,7 +87,7 @@ def test_larger_gradients_ask_for_a_lower_rate() -> None:
 @pytest.mark.parametrize(
     ("schedule", "steps", "norms", "message"),
     [
-        (Linear(10), 0, None, "steps must be a finite number and at least 1"),
+        (Linear(10), 0, None, "steps must be a whole number and at least 1"),
         (Linear(10), 1.5, None, "steps must be a whole number"),
         (Linear(10), 10**9, None, "at most 1e\\+08"),
         (Linear(10, start=-1), 10, None, r"is -1 at position 0. Write .clip\(low=0\)"),
@@ -110,7 +110,8 @@ def test_what_has_no_bound_is_named(
 
 
 def test_a_text_is_no_schedule() -> None:
-    with pytest.raises(InvalidType, match=r"is a str. For a text use stepsize.parse"):
+    refused = r"is 'Linear\(10\)' \(str\). For a text use stepsize.parse"
+    with pytest.raises(InvalidType, match=refused):
         bound("Linear(10)", 10)  # pyright: ignore[reportArgumentType]
 
 
@@ -126,7 +127,7 @@ def test_the_ranking_puts_a_long_decay_before_a_short_one_and_no_decay_last() ->
 
 
 def test_nothing_to_rank_is_refused() -> None:
-    with pytest.raises(InvalidValue, match=r"rank\(\[\], 10\): there is no schedule"):
+    with pytest.raises(InvalidValue, match=r"rank\(\[\], 10\): schedules must have at least one"):
         rank([], 10)
 
 

@@ -37,22 +37,25 @@ RUNS = st.sampled_from(
 def test_the_multipliers_are_those_of_the_published_runs(times: int, published: float) -> None:
     longer = extension(WSD, at=5_000, new_total=times * 10_000)
     assert longer.multiplier.value == pytest.approx(published, abs=0.015)
-    assert f"× {longer.multiplier.value:.3g} from step 8000 on" in longer.reason
+    assert f"× {longer.multiplier.value:.3g} from step 8,000 on" in str(longer.reason)
 
 
 def test_a_cooldown_of_63_percent_does_the_same_for_twice_the_length() -> None:
     longer = extension(WSD, at=5_000, new_total=20_000)
-    assert longer.cooldown is not None
+    assert longer.is_derived
     assert longer.cooldown.value / 20_000 == pytest.approx(0.63, abs=0.015)
 
 
-def test_no_cooldown_is_long_enough_for_four_times_the_length_or_too_late() -> None:
-    four_times = extension(WSD, at=5_000, new_total=40_000)
-    late = extension(WSD, at=7_900, new_total=20_000)
-    for longer in (four_times, late):
-        assert longer.cooldown is None
-        assert longer.prolonged is None
-        assert "is long enough" in longer.reason
+@pytest.mark.parametrize(("at", "new_total"), [(5_000, 40_000), (7_900, 20_000)])
+def test_where_no_cooldown_is_long_enough_the_longest_that_is_left_is_offered(
+    at: int, new_total: int
+) -> None:
+    longer = extension(WSD, at=at, new_total=new_total)
+    assert not longer.is_derived
+    assert longer.cooldown.value == new_total - at
+    assert longer.prolonged.length == new_total
+    assert bound(longer.prolonged, new_total).rate < bound(WSD, 10_000).rate
+    assert f"the longest that is left from step {at:,} on" in str(longer.reason)
 
 
 @given(RUNS, st.integers(0, 990), st.integers(1_001, 5_000))
@@ -61,9 +64,7 @@ def test_the_past_stays_the_rate_never_rises_above_it_and_the_new_end_is_met(
 ) -> None:
     longer = extension(schedule, at, new_total)
     before = schedule.values(1_000)
-    ways = [(longer.lowered, longer.multiplier.value)]
-    if longer.prolonged is not None:
-        ways.append((longer.prolonged, 1.0))
+    ways = [(longer.lowered, longer.multiplier.value), (longer.prolonged, 1.0)]
     for plan, scale in ways:
         values = plan.values(new_total)
         assert plan.length == new_total
@@ -79,7 +80,7 @@ def test_both_ways_bring_the_best_rate_back(new_total: int) -> None:
     longer = extension(schedule, at=100, new_total=new_total)
     target = bound(schedule, 1_000).rate
     assert bound(longer.lowered, new_total).rate == pytest.approx(target, rel=1e-3)
-    if longer.prolonged is not None:
+    if longer.is_derived:
         assert bound(longer.prolonged, new_total).rate == pytest.approx(target, rel=1e-2)
 
 
@@ -98,10 +99,10 @@ def test_the_interval_reaches_from_the_bound_to_no_change() -> None:
 @pytest.mark.parametrize(
     ("schedule", "at", "new_total", "message"),
     [
-        (Linear(10), -1, 20, "at must be a finite number and at least 0"),
+        (Linear(10), -1, 20, "at must be a whole number and at least 0"),
         (Linear(10), 10, 20, "at most 9, but is 10. The run must not have ended"),
-        (Linear(10), 5, 10, "new_total must be a finite number and above 10"),
-        (Linear(10), 5, math.inf, "new_total must be a finite number"),
+        (Linear(10), 5, 10, "new_total must be a whole number and above 10"),
+        (Linear(10), 5, math.inf, "new_total must be a whole number"),
         (Linear(5) >> Linear(5, start=0), 7, 20, "no rate is left from step 7 on"),
     ],
 )

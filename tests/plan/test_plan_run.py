@@ -40,7 +40,7 @@ def test_the_warmup_follows_the_second_moment_up_to_a_tenth(
     plan = default_plan(10_000, beta2)
     assert plan.schedule(warmup) == 1
     assert plan.schedule(warmup - 1) < 1
-    assert f"warmup over {warmup} steps" in plan.reason
+    assert f"warmup over {warmup:,} steps" in str(plan.reason)
 
 
 def test_a_long_cooldown_is_a_line_and_a_short_one_falls_as_one_minus_the_root() -> None:
@@ -75,7 +75,7 @@ def test_a_raced_rate_is_transferred_to_the_planned_schedule() -> None:
 def test_it_prints_its_schedule_and_every_number_with_interval_reason_and_source() -> None:
     printed = str(plan_run(1e-3, "AdamW", 20_000, tuned=(Constant(), 2_000)))
     first, *lines = printed.splitlines()
-    assert first == "Warmup(2001).skip(1) >> Hold(4000) >> Linear(14000), 20000 steps"
+    assert first == "Warmup(2001).skip(1) >> Hold(4000) >> Linear(14000), 20,000 steps"
     assert [line.split()[0] for line in lines] == ["peak", "warmup", "cooldown"]
     for line in lines:
         assert " to " in line

@@ -57,7 +57,7 @@ def test_a_law_is_the_published_formula_with_an_interval_and_a_source(
     assert found.value == pytest.approx(published)
     assert found.low < found.value < found.high
     assert "arXiv" in found.source
-    assert "a prior" in found.reason
+    assert "a prior" in str(found.reason)
 
 
 GOOD: dict[Callable[..., Estimate], dict[str, float]] = {

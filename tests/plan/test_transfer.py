@@ -51,7 +51,23 @@ def test_the_same_run_keeps_its_rate_without_doubt(schedule: Schedule, steps: in
 def test_the_horizon_alone_follows_the_exponent() -> None:
     longer = transfer(1e-3, from_=(Linear(1_000), 1_000), to=(Linear(4_000), 4_000), exponent=0.25)
     assert longer.value == pytest.approx(1e-3 * 4**-0.25)
-    assert (longer.low, longer.high) == pytest.approx((1e-3 * 4 ** (-1 / 3), 1e-3))
+    assert (longer.low, longer.high) == pytest.approx((1e-3 * 4**-0.3, 1e-3 * 4**0.12))
+
+
+def test_within_one_shape_and_batch_the_rate_stays_and_the_interval_covers_what_was_seen() -> None:
+    longer = transfer(1e-3, from_=(Linear(1_000), 1_000), to=(Linear(4_000), 4_000))
+    assert longer.value == pytest.approx(1e-3, rel=1e-3)
+    assert (longer.low, longer.high) == pytest.approx((1e-3 * 4**-0.3, 1e-3 * 4**0.12), rel=1e-3)
+    assert "184 pairs of runs at one batch size" in str(longer.reason)
+
+
+def test_another_batch_size_widens_the_interval_and_the_reason_says_so() -> None:
+    short, long = (Linear(1_000), 1_000), (Linear(4_000), 4_000)
+    same, other = (transfer(1e-3, short, long, same_batch=each) for each in (True, False))
+    assert other.value == same.value
+    assert other.high > same.high
+    assert other.low <= same.low
+    assert "where the batch size changes" in str(other.reason)
 
 
 def test_the_shape_alone_follows_the_bound() -> None:
@@ -68,16 +84,16 @@ def test_a_schedule_of_half_the_height_wants_twice_the_rate() -> None:
 
 def test_the_doubt_about_the_given_rate_comes_along() -> None:
     raced = Estimate(1e-3, 5e-4, 2e-3, "a race", "this training")
-    runs = {"from_": (Constant(), 100), "to": (Linear(1_000), 1_000)}
-    found, exact = transfer(raced, **runs), transfer(1e-3, **runs)
+    short, long = (Constant(), 100), (Linear(1_000), 1_000)
+    found, exact = transfer(raced, short, long), transfer(1e-3, short, long)
     assert found.value == exact.value
     assert (found.low, found.high) == pytest.approx((exact.low / 2, exact.high * 2))
-    assert "(a race)" in found.reason
+    assert "(a race)" in str(found.reason)
 
 
 def test_reason_and_source_say_where_it_comes_from() -> None:
     printed = str(transfer(1e-3, from_=(Constant(), 100), to=(Linear(1_000), 1_000)))
-    for part in ("0.001", "Constant() over 100 steps", "1000 steps", "^-0.2", "2501.18965"):
+    for part in ("0.001", "Constant() over 100 steps", "1,000 steps", "^-0", "2501.18965"):
         assert part in printed
 
 
@@ -90,7 +106,7 @@ def test_reason_and_source_say_where_it_comes_from() -> None:
         ({"exponent": 0.5}, InvalidValue, "0 leaves the horizon out"),
         ({"exponent": -0.1}, InvalidValue, "exponent must be a finite number and at least 0"),
         ({"to": Linear(10)}, InvalidType, r"to must be a pair \(schedule, steps\)"),
-        ({"from_": ("Linear(10)", 10)}, InvalidType, "a schedule is needed"),
+        ({"from_": ("Linear(10)", 10)}, InvalidType, "schedule must be a schedule"),
         ({"from_": (Linear(10), 0)}, InvalidValue, "the steps of from_ must be"),
         ({"to": (Linear(10, start=-1), 10)}, InvalidValue, "must not be negative"),
     ],

@@ -184,7 +184,7 @@ def test_a_plan_says_each_part_with_its_reason_and_source() -> None:
         "warmup, steps",
         "cooldown, steps",
     ]
-    assert [row[3] for row in section.table.rows][1] == plan.warmup.reason
+    assert [row[3] for row in section.table.rows][1] == str(plan.warmup.reason)
     assert len(plan_section(default_plan(100)).table.rows) == 2
 
 

@@ -14,7 +14,7 @@ from stepsize.find._opening import Opening, opening
 from stepsize.find._race import lowest
 from stepsize.find._trial import Lane, Trial
 from stepsize.find.levels import Level
-from stepsize.plan import Plan
+from stepsize.plan import RunPlan
 from stepsize.schedules import Hold, Linear, Schedule, Warmup
 
 __all__ = ["Course"]
@@ -42,7 +42,7 @@ class Course:
         call: The call that messages name.
     """
 
-    def __init__(self, lane: Lane, plan: Plan, base: float, level: Level, call: str) -> None:
+    def __init__(self, lane: Lane, plan: RunPlan, base: float, level: Level, call: str) -> None:
         self._lane, self._level, self._base, self._call = lane, level, base, call
         self._steps = plan.steps
         self.position = max(_SHORTEST_SWEEP, round(level.beginning * plan.steps))

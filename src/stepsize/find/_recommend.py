@@ -18,7 +18,7 @@ from stepsize.find._opening import Opening
 from stepsize.find._race import is_bracketed, require_movement, table
 from stepsize.find._trial import Lane, Trial, largest_base
 from stepsize.find.levels import LEVELS
-from stepsize.plan import Plan, default_plan
+from stepsize.plan import RunPlan, default_plan
 from stepsize.schedules import Schedule
 from stepsize.training import Training, preserved
 
@@ -75,7 +75,7 @@ class Recommendation:
     """
 
     rate: Estimate
-    plan: Plan
+    plan: RunPlan
     schedule: Schedule
     head_start: HeadStart
     opening: Opening

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stepsize.checks import LARGEST, Range, checked_whole_number
+from stepsize.checks import LARGEST, Range, checked_instance, checked_whole_number
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.estimates import checked_estimate
 from stepsize.schedules import Schedule
@@ -20,6 +20,9 @@ STEPS = Range(minimum=1, maximum=10**8, remedy="It counts optimizer steps.")
 
 # What a decay leaves at its end through rounding moves no weight, and would blow up the bound.
 _NOTHING = 1e-12
+
+_NUMBERS = "{gradient_norms} must be a list or an array of numbers"
+_LEFT_OUT = "Leave it out where it is not known."
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Bound:
         """Ω at any other base rate: ``bound.at(2 * bound.rate)`` is 1.25 × the gap.
 
         Raises:
-            InvalidType: ``rate`` is no number.
+            InvalidType: ``rate`` is not a number.
             InvalidValue: It is not above 0.
         """
         rate = checked_estimate(f"bound.at({rate!r})", rate).value
@@ -73,9 +76,9 @@ def bound(schedule: Schedule, steps: int, gradient_norms: ArrayLike | None = Non
         The best base rate, the gap there, and the three terms.
 
     Raises:
-        InvalidType: ``schedule`` is none, or ``gradient_norms`` holds no plain numbers.
+        InvalidType: ``schedule`` is not a schedule, or ``gradient_norms`` does not hold numbers.
         InvalidValue: A number is out of range, a multiple is negative, all of them are 0, or the
-            gradient is at every step that has a rate.
+            gradient is 0 at every step that has a rate.
 
     >>> from stepsize import Linear
     >>> lowest = bound(Linear(101), 100)
@@ -96,7 +99,7 @@ def multiples(call: str, schedule: Any, steps: Any) -> Values:
     """What the schedule multiplies the base rate by at each step; checked for a bound.
 
     Raises:
-        InvalidType: ``schedule`` is none.
+        InvalidType: ``schedule`` is not a schedule.
         InvalidValue: ``steps`` is out of range, a multiple is negative, or all of them are 0.
     """
     count = checked_whole_number(call, "steps", steps, STEPS)
@@ -104,13 +107,17 @@ def multiples(call: str, schedule: Any, steps: Any) -> Values:
     lowest = int(np.argmin(values))
     if values[lowest] < 0:
         raise InvalidValue(
-            f"{call}: a schedule must not be negative, but is {values[lowest]:g} at position "
-            f"{lowest}. Write .clip(low=0)."
+            call,
+            "a schedule must not be negative",
+            f"is {values[lowest]:g} at position {lowest}",
+            "Write .clip(low=0).",
         )
     if not values.any():
         raise InvalidValue(
-            f"{call}: a schedule must be above 0 somewhere, but is 0 at all {count} positions. "
-            "Check its length and the number of steps."
+            call,
+            "a schedule must be above 0 somewhere",
+            f"is 0 at all {count} positions",
+            "Check its length and the number of steps.",
         )
     return values
 
@@ -119,14 +126,16 @@ def checked_schedule(call: str, schedule: Any) -> Schedule:
     """``schedule``, if it is one.
 
     Raises:
-        InvalidType: It is none.
+        InvalidType: It is something else.
     """
-    if not isinstance(schedule, Schedule):
-        raise InvalidType(
-            f"{call}: a schedule is needed, but {schedule!r} is a {type(schedule).__name__}. "
-            "For a text use stepsize.parse(text)."
-        )
-    return schedule
+    return checked_instance(
+        call,
+        "schedule",
+        schedule,
+        Schedule,  # pyright: ignore[reportAbstractUsage]
+        "a schedule",
+        "For a text use stepsize.parse(text).",
+    )
 
 
 def _norms(call: str, gradient_norms: Any, values: Values) -> Values | None:
@@ -135,20 +144,29 @@ def _norms(call: str, gradient_norms: Any, values: Values) -> Values | None:
     norms = _plain_numbers(call, gradient_norms)
     if norms.shape != values.shape:
         raise InvalidValue(
-            f"{call}: gradient_norms must be one number per step, shape {values.shape}, but has "
-            f"shape {norms.shape}. Leave it out where it is not known."
+            call,
+            f"{{gradient_norms}} must be one number per step, shape {values.shape}",
+            f"has shape {norms.shape}",
+            _LEFT_OUT,
+            "gradient_norms",
         )
     wrong = np.flatnonzero(~((norms >= 0) & (norms <= LARGEST)))
     if len(wrong):
         raise InvalidValue(
-            f"{call}: gradient_norms must be at least 0 and at most {LARGEST:g}, but is "
-            f"{norms[wrong[0]]:g} at position {wrong[0]}. Leave it out where it is not known."
+            call,
+            f"{{gradient_norms}} must be at least 0 and at most {LARGEST:g}",
+            f"is {norms[wrong[0]]:g} at position {wrong[0]}",
+            _LEFT_OUT,
+            "gradient_norms",
         )
     largest = float(norms[values > _NOTHING * values.max()].max())
     if largest < 1 / LARGEST:
         raise InvalidValue(
-            f"{call}: gradient_norms must reach {1 / LARGEST:g} where the schedule is above 0, but "
-            f"is at most {largest:g} there: any rate would do. Leave it out where it is not known."
+            call,
+            f"{{gradient_norms}} must reach {1 / LARGEST:g} where the schedule is above 0",
+            f"is at most {largest:g} there: any rate would do",
+            _LEFT_OUT,
+            "gradient_norms",
         )
     return norms
 
@@ -159,14 +177,15 @@ def _plain_numbers(call: str, gradient_norms: Any) -> Values:
     except (TypeError, ValueError, RuntimeError) as error:
         # Lists of unequal lengths, and tensors that hold a graph or lie on another device.
         raise InvalidType(
-            f"{call}: gradient_norms must be a list or an array of numbers, but is a "
-            f"{type(gradient_norms).__name__} of which NumPy makes none: {error}. Write "
-            ".tolist() of a tensor."
+            call,
+            _NUMBERS,
+            f"is a {type(gradient_norms).__name__} that NumPy cannot convert: {error}",
+            "Write .tolist() of a tensor.",
+            "gradient_norms",
         ) from error
     if found.dtype.kind not in "iuf":
         raise InvalidType(
-            f"{call}: gradient_norms must be a list or an array of numbers, but holds "
-            f"{found.dtype}. Example: [1.0, 0.5]."
+            call, _NUMBERS, f"holds {found.dtype}", "Example: [1.0, 0.5].", "gradient_norms"
         )
     return found.astype(np.float64)
 

@@ -1,9 +1,10 @@
-"""What a plan has to know of an optimizer: whether its updates are normalized, and its β₂."""
+"""What a plan needs to know of an optimizer: whether its updates are normalized, and its β₂."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from stepsize.errors import InvalidValue
+from stepsize.words import list_text
 
 __all__ = ["Kind", "kind_of"]
 
@@ -39,13 +40,16 @@ def kind_of(call: str, optimizer: Any) -> Kind:
     """The kind of the optimizer of this name, in any case.
 
     Raises:
-        InvalidValue: There is none of this name.
+        InvalidValue: There is no optimizer of this name.
     """
     kind = _BY_LOWER_CASE.get(optimizer.lower()) if isinstance(optimizer, str) else None
     if kind is None:
         raise InvalidValue(
-            f"{call}: optimizer must be one of {', '.join(map(repr, _KINDS))}, but is "
-            f"{optimizer!r}. For another one name its nearest relative: 'SGD' if the update grows "
-            "with the gradient, 'Adam' if it does not."
+            call,
+            f"{{optimizer}} must be one of {list_text(map(repr, _KINDS), 'or')}",
+            f"is {optimizer!r}",
+            "For another one name its nearest relative: 'SGD' if the update grows with the "
+            "gradient, 'Adam' if it does not.",
+            "optimizer",
         )
     return kind

@@ -6,12 +6,14 @@ from typing import Any
 
 from stepsize.checks import Range, checked_number, checked_whole_number
 from stepsize.estimates import Estimate, checked_estimate
+from stepsize.messages import Message
 from stepsize.plan._bound import STEPS
 from stepsize.plan._optimizers import kind_of
 from stepsize.plan._transfer import transfer
 from stepsize.schedules import Hold, Linear, Power, Schedule, Warmup
+from stepsize.words import position_text
 
-__all__ = ["Plan", "default_plan", "plan_run"]
+__all__ = ["RunPlan", "default_plan", "plan_run"]
 
 _LONGEST_WARMUP = 0.1
 _WARMUP_WITHOUT_BETA2 = 0.05
@@ -25,7 +27,7 @@ _FRACTION = Range(above=0, maximum=1, remedy="It is the cooldown's part of the r
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A schedule, and why it is this one.
 
     Args:
@@ -43,23 +45,32 @@ class Plan:
     peak: Estimate | None = None
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Message:
         """The plan in words and numbers."""
-        parts = [
-            f"warmup over {self.warmup.value:g} steps ({self.warmup.reason})",
-            f"cooldown over the last {self.cooldown.value:g} steps ({self.cooldown.reason})",
-        ]
-        if self.peak is not None:
-            parts.insert(0, f"peak rate {self.peak.value:.4g} ({self.peak.reason})")
-        return "; ".join(parts)
+        shape = Message(
+            "warmup over {warmup:position} steps ({why_warmup:message}); cooldown over the last "
+            "{cooldown:position} steps ({why_cooldown:message})",
+            warmup=self.warmup.value,
+            why_warmup=self.warmup.reason,
+            cooldown=self.cooldown.value,
+            why_cooldown=self.cooldown.reason,
+        )
+        if self.peak is None:
+            return shape
+        return Message(
+            "peak rate {peak:rate} ({why:message}); {shape:message}",
+            peak=self.peak.value,
+            why=self.peak.reason,
+            shape=shape,
+        )
 
     def __str__(self) -> str:
         parts = {"peak": self.peak, "warmup": self.warmup, "cooldown": self.cooldown}
         lines = [f"  {name:<9}{part}" for name, part in parts.items() if part is not None]
-        return "\n".join([f"{self.schedule!r}, {self.steps} steps", *lines])
+        return "\n".join([f"{self.schedule!r}, {position_text(self.steps)} steps", *lines])
 
 
-def default_plan(steps: int, beta2: float | None = None, cooldown: float = _COOLDOWN) -> Plan:
+def default_plan(steps: int, beta2: float | None = None, cooldown: float = _COOLDOWN) -> RunPlan:
     """The shape of a run whose peak rate is found elsewhere: warmup, hold, and down to zero.
 
     The warmup lasts 2 / (1 - β₂) steps for optimizers of Adam's kind, 5 % of the run for the
@@ -76,7 +87,7 @@ def default_plan(steps: int, beta2: float | None = None, cooldown: float = _COOL
         The schedule and the reasons.
 
     Raises:
-        InvalidType: Something is no number.
+        InvalidType: An argument is not a number.
         InvalidValue: A number is out of range.
 
     >>> default_plan(10_000, beta2=0.99).schedule
@@ -98,9 +109,9 @@ def plan_run(
     *,
     beta2: float | None = None,
     tuned: tuple[Schedule, int] | None = None,
-    exponent: float = 0.2,
+    exponent: float = 0.0,
     cooldown: float = _COOLDOWN,
-) -> Plan:
+) -> RunPlan:
     """A whole run: the peak rate, and :func:`default_plan`'s shape around it.
 
     Args:
@@ -117,7 +128,7 @@ def plan_run(
         The plan: its schedule multiplies ``plan.peak.value``.
 
     Raises:
-        InvalidType: Something has the wrong type.
+        InvalidType: An argument has the wrong type.
         InvalidValue: A number is out of range, or the optimizer is not known.
 
     >>> from stepsize import Constant
@@ -125,7 +136,7 @@ def plan_run(
     >>> plan.schedule
     Warmup(201).skip(1) >> Hold(5800) >> Linear(14000)
     >>> round(plan.peak.value, 5)
-    0.00078
+    0.00124
 
     Source: as :func:`default_plan` and :func:`transfer`.
     """
@@ -138,10 +149,10 @@ def plan_run(
     peak = checked_estimate(call, rate)
     if tuned is not None:
         peak = transfer(peak, from_=tuned, to=(shape.schedule, shape.steps), exponent=exponent)
-    return Plan(shape.schedule, shape.steps, shape.warmup, shape.cooldown, peak)
+    return RunPlan(shape.schedule, shape.steps, shape.warmup, shape.cooldown, peak)
 
 
-def _shape(call: str, steps: Any, beta2: Any, cooldown: Any) -> Plan:
+def _shape(call: str, steps: Any, beta2: Any, cooldown: Any) -> RunPlan:
     count = checked_whole_number(call, "steps", steps, STEPS)
     decay = None if beta2 is None else checked_number(call, "beta2", beta2, _BETA2)
     part = checked_number(call, "cooldown", cooldown, _FRACTION)
@@ -153,7 +164,7 @@ def _shape(call: str, steps: Any, beta2: Any, cooldown: Any) -> Plan:
     down = Linear(last) if is_long else Power(last, 0.5)
     before = Warmup(first + 1).skip(1) if first else Hold(0)
     schedule = before >> Hold(count - first - last) >> down
-    return Plan(schedule, count, up, _cooldown(count, last, first, part, is_long))
+    return RunPlan(schedule, count, up, _cooldown(count, last, first, part, is_long))
 
 
 def _warmup(steps: int, beta2: float | None) -> Estimate:
@@ -163,15 +174,25 @@ def _warmup(steps: int, beta2: float | None) -> Estimate:
             math.floor(_WARMUP_WITHOUT_BETA2 * steps),
             0,
             longest,
-            f"{_WARMUP_WITHOUT_BETA2:.0%} of the run, a custom and no measurement: there is no "
-            "second moment that has to settle",
+            Message(
+                "{part:percent} of the run, which is customary and not measured: there is no "
+                "second moment that has to settle",
+                part=_WARMUP_WITHOUT_BETA2,
+            ),
             "Goyal et al. 2017 (arXiv 1706.02677), who warmed up for 5 of 90 epochs",
         )
     moment = 1 / (1 - beta2)
     wanted = round(2 * moment)
-    why = f"2 / (1 - β₂) with β₂ = {beta2:g}, until the second moment has settled"
+    why = Message(
+        "2 / (1 - β₂) with β₂ = {beta2:number}, until the second moment has settled", beta2=beta2
+    )
     if wanted > longest:
-        why = f"{why}, would be {wanted}, but {_LONGEST_WARMUP:.0%} of the run is the most"
+        why = Message(
+            "{why:message}, would be {wanted:position}, but {most:percent} of the run is the most",
+            why=why,
+            wanted=wanted,
+            most=_LONGEST_WARMUP,
+        )
     return Estimate(
         min(wanted, longest),
         min(round(moment), longest),
@@ -188,24 +209,29 @@ def _cooldown(steps: int, last: int, warmup: int, part: float, is_long: bool) ->
             last,
             min(low, last),
             max(high, last),
-            f"{part:.0%} of the run, in a straight line to zero: on a 124M language model 60 % and "
-            "80 % ended within 0.005 nats of the best length at each of four horizons, and 0.011 "
-            "to 0.021 below 20 %",
+            Message(
+                "{part:percent} of the run, in a straight line to zero: on a 124M language model "
+                "60 % and 80 % ended within 0.005 nats of the best length at each of four "
+                "horizons, and 0.011 to 0.021 below 20 %",
+                part=part,
+            ),
             "Schaipp et al. 2025 (arXiv 2501.18965), their runs; Defazio et al. 2023 (arXiv "
             "2310.07831) for the line",
         )
-    shape = "in a straight line to zero" if is_long else "as 1 - √u to zero"
-    best = " and ".join(f"{each:.0%}" for each in _BEST_COOLDOWNS)
-    compared = (
-        "a straight line is what was measured at this length"
+    shape = (
+        Message("in a straight line to zero; a straight line is what was measured at this length")
         if is_long
-        else "at 20 % it ended 0.007 nats below a straight line"
+        else Message("as 1 - √u to zero; at 20 % it ended 0.007 nats below a straight line")
     )
     return Estimate(
         last,
         last,
         last,
-        f"{last / steps:.0%} of the run as asked, {shape}; {compared}, and {best} of the run ended "
-        "lowest on a 124M language model",
+        Message(
+            "{part:percent} of the run as asked, {shape:message}, and 60 % and 80 % of the run "
+            "ended lowest on a 124M language model",
+            part=last / steps,
+            shape=shape,
+        ),
         "Schaipp et al. 2025 (arXiv 2501.18965), their runs; Hägele et al. 2024 (arXiv 2405.18392)",
     )

@@ -1,9 +1,10 @@
-"""Rates to start from where nothing was measured yet: laws over model and data size."""
+"""Rates to start from before anything is measured: laws over model and data size."""
 
 from typing import Final
 
 from stepsize.checks import Range, checked_number
 from stepsize.estimates import Estimate
+from stepsize.messages import Message
 
 __all__ = ["adamw_timescale", "step_law", "step_law_batch"]
 
@@ -29,7 +30,7 @@ def step_law(parameters: float, tokens: float) -> Estimate:
         The peak rate, at the batch size of :func:`step_law_batch`.
 
     Raises:
-        InvalidType: Something is no number.
+        InvalidType: An argument is not a number.
         InvalidValue: A number is not above 0.
 
     >>> round(step_law(parameters=1e9, tokens=100e9).value, 5)
@@ -44,8 +45,13 @@ def step_law(parameters: float, tokens: float) -> Estimate:
     return _around(
         1.79 * n**-0.713 * d**0.307,
         _STEP_LAW_DOUBT,
-        f"1.79 · {n:.3g}^-0.713 · {d:.3g}^0.307: a prior for pretraining a language model with "
-        "AdamW at the law's own batch size; on the published 124M model it is 2.4 times too high",
+        Message(
+            "1.79 · {parameters:number 3}^-0.713 · {tokens:number 3}^0.307: a prior for "
+            "pretraining a language model with AdamW at the law's own batch size; on the published "
+            "124M model it is 2.4 times too high",
+            parameters=n,
+            tokens=d,
+        ),
         _STEP_LAW,
     )
 
@@ -60,7 +66,7 @@ def step_law_batch(tokens: float) -> Estimate:
         Tokens per batch.
 
     Raises:
-        InvalidType: It is no number.
+        InvalidType: It is not a number.
         InvalidValue: It is not above 0.
 
     >>> round(step_law_batch(tokens=100e9).value, -4)
@@ -72,8 +78,11 @@ def step_law_batch(tokens: float) -> Estimate:
     return _around(
         0.58 * d**0.571,
         _STEP_LAW_DOUBT,
-        f"0.58 · {d:.3g}^0.571 tokens: a prior for pretraining a language model with AdamW; the "
-        "optimum is wide",
+        Message(
+            "0.58 · {tokens:number 3}^0.571 tokens: a prior for pretraining a language model with "
+            "AdamW; the optimum is wide",
+            tokens=d,
+        ),
         _STEP_LAW,
     )
 
@@ -94,7 +103,7 @@ def adamw_timescale(weight_decay: float, steps: float, tokens_per_parameter: flo
         The peak rate.
 
     Raises:
-        InvalidType: Something is no number.
+        InvalidType: An argument is not a number.
         InvalidValue: A number is not above 0.
 
     >>> round(adamw_timescale(0.1, steps=50_000, tokens_per_parameter=41).value, 5)
@@ -111,11 +120,18 @@ def adamw_timescale(weight_decay: float, steps: float, tokens_per_parameter: flo
     return _around(
         1 / (decay * count * timescale),
         _TIMESCALE_DOUBT,
-        f"1 / ({decay:g} · {count:g} · {timescale:.3g}): the weights then average over 1.084 · "
-        f"{data:.3g}^-0.527 of the run; a prior for pretraining a language model with AdamW",
+        Message(
+            "1 / ({decay:number} · {steps:number} · {timescale:number 3}): the weights then "
+            "average over 1.084 · {data:number 3}^-0.527 of the run; a prior for pretraining a "
+            "language model with AdamW",
+            decay=decay,
+            steps=count,
+            timescale=timescale,
+            data=data,
+        ),
         "Wang & Aitchison 2024 (arXiv 2405.13698); Bergsma et al. 2025 (arXiv 2505.13738)",
     )
 
 
-def _around(value: float, doubt: float, reason: str, source: str) -> Estimate:
+def _around(value: float, doubt: float, reason: Message, source: str) -> Estimate:
     return Estimate(value, value / doubt, value * doubt, reason, source)

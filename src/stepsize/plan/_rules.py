@@ -2,6 +2,7 @@
 
 from stepsize.checks import Range, checked_number
 from stepsize.estimates import Estimate, checked_estimate
+from stepsize.messages import Message
 from stepsize.plan._optimizers import kind_of
 
 __all__ = ["batch_rule", "width_rule"]
@@ -22,13 +23,13 @@ def batch_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
         The new rate.
 
     Raises:
-        InvalidType: Something is no number.
+        InvalidType: An argument is not a number.
         InvalidValue: A number is not above 0, or the optimizer is not known.
 
     >>> batch_rule(0.1, "SGD", from_=256, to=1024).value
     0.4
     >>> print(batch_rule(3e-4, "AdamW", from_=256, to=1024))    # doctest: +ELLIPSIS
-    0.0006 (0.0003 to 0.0012): 0.0003 (as given) × (1024/256)^0.5, ...
+    6e-4 (3e-4 to 0.0012): 3e-4 (as given) × (1,024/256)^0.5, ...
 
     Source: Goyal et al. 2017 (arXiv 1706.02677) for SGD; Malladi et al. 2022 (arXiv 2205.10287) for
     Adam; Li et al. 2024 (arXiv 2405.14578) for where it ends.
@@ -42,7 +43,7 @@ def batch_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
             (to, from_, ratio),
             exponent=0.5,
             between=(0, 1),
-            reason=(
+            why=Message(
                 "the square root keeps the noise of a normalized update; the best rate was also "
                 "seen to rise linearly, to stay, and to fall past the critical batch size"
             ),
@@ -53,7 +54,7 @@ def batch_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
         (to, from_, ratio),
         exponent=1,
         between=(0.5, 1),
-        reason=(
+        why=Message(
             "fewer steps, each as many times longer, with a warmup; near and past the critical "
             "batch size less, down to the square root"
         ),
@@ -77,7 +78,7 @@ def width_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
         The new rate of the hidden matrices.
 
     Raises:
-        InvalidType: Something is no number.
+        InvalidType: An argument is not a number.
         InvalidValue: A number is not above 0, or the optimizer is not known.
 
     >>> width_rule(2e-3, "AdamW", from_=256, to=1024).value
@@ -95,7 +96,7 @@ def width_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
             (to, from_, ratio),
             exponent=-1,
             between=(-1, -0.5),
-            reason=(
+            why=Message(
                 "for hidden matrices, with µP's initial values; between 1/n, where updates and "
                 "activations are aligned, and 1/√n, where they are not"
             ),
@@ -106,7 +107,7 @@ def width_rule(rate: float | Estimate, optimizer: str, *, from_: float, to: floa
         (to, from_, ratio),
         exponent=0,
         between=(-1, 0),
-        reason="for hidden matrices, with µP's initial values; without them down to 1/n",
+        why=Message("for hidden matrices, with µP's initial values; without them down to 1/n"),
         source="Yang et al. 2022 (arXiv 2203.03466), table 3",
     )
 
@@ -117,7 +118,7 @@ def _power(
     *,
     exponent: float,
     between: tuple[float, float],
-    reason: str,
+    why: Message,
     source: str,
 ) -> Estimate:
     to, from_, ratio = sizes
@@ -126,6 +127,15 @@ def _power(
         ratio**exponent,
         low,
         high,
-        f"{tuned.value:.4g} ({tuned.reason}) × ({to:g}/{from_:g})^{exponent:g}, {reason}",
+        Message(
+            "{rate:rate} ({tuned:message}) × ({to:number}/{before:number})^{exponent:number}, "
+            "{why:message}",
+            rate=tuned.value,
+            tuned=tuned.reason,
+            to=to,
+            before=from_,
+            exponent=exponent,
+            why=why,
+        ),
         source,
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation
-from stepsize.plan import Plan
+from stepsize.plan import RunPlan
 from stepsize.plot import Array, before_divergence
 from stepsize.report.chart import Chart, Line, Mark, averaged
 from stepsize.report.page import Section, Table
@@ -145,7 +145,7 @@ def _next_plan(advice: Recommendation) -> Section:
     )
 
 
-def plan_section(plan: Plan) -> Section:
+def plan_section(plan: RunPlan) -> Section:
     """Why the plan is this one: each part with its interval, reason and source."""
     return Section(
         "The plan",
@@ -155,7 +155,7 @@ def plan_section(plan: Plan) -> Section:
     )
 
 
-def _parts(plan: Plan) -> Table:
+def _parts(plan: RunPlan) -> Table:
     parts = {"peak rate": plan.peak, "warmup, steps": plan.warmup, "cooldown, steps": plan.cooldown}
     rows = [_estimate(name, part) for name, part in parts.items() if part is not None]
     return Table(["", "value", "from – to", "why", "source"], rows)
