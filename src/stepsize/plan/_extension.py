@@ -52,9 +52,7 @@ class Extension:
     reason: Message
 
     def __str__(self) -> str:
-        return (
-            f"longer cooldown: {self.prolonged!r}\nlower rate: {self.lowered!r}\n{self.reason}."
-        )
+        return f"longer cooldown: {self.prolonged!r}\nlower rate: {self.lowered!r}\n{self.reason}."
 
 
 def extension(schedule: Schedule, at: int, new_total: int) -> Extension:
