@@ -302,7 +302,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["rate", "rate.bmp", "rate.png.txt"])
 def test_other_endings_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidValue, match=r"a \.png, \.svg or \.pdf file"):
+    with pytest.raises(InvalidValue, match=r"must end in \.png, \.svg, \.pdf"):
         check_path(tmp_path / name)
 
 

@@ -74,7 +74,7 @@ class StepsizeError(Exception):
     """
 
     def __init__(
-        self, call: str, rule: str = "", value: str = "", remedy: str = "", argument: str = ""
+        self, call: str = "", rule: str = "", value: str = "", remedy: str = "", argument: str = ""
     ) -> None:
         super().__init__(call, rule, value, remedy, argument)
         self.call, self.rule, self.value = call, rule, value

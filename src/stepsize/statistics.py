@@ -6,12 +6,13 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "NORMAL_PER_MAD",
     "MovingAverage",
     "RunningMinimum",
+    "before_divergence",
     "deviation",
     "expected_minimum",
     "neighbour_deviation",
@@ -49,6 +50,28 @@ def neighbour_deviation(values: ArrayLike) -> float:
     if given.size < 2:
         return 0.0
     return NORMAL_PER_MAD * float(np.median(np.abs(np.diff(given)))) / math.sqrt(2)
+
+
+def before_divergence(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A range test's losses, cut off a little above the highest of those before the lowest.
+
+    A loss that has diverged would leave nothing of the rest to see.
+
+    Args:
+        losses: Shape (n,).
+
+    Returns:
+        The same where it is below the cut; shape (n,).
+
+    >>> before_divergence(np.array([np.nan, 2.0, 1.0, 1.9, 1e30]))
+    array([ nan, 2.  , 1.  , 1.9 , 2.25])
+    """
+    if not np.isfinite(losses).any():
+        return losses
+    turn = int(np.nanargmin(losses))
+    # A loss that only rose has nothing before its lowest value: half of it stays to be seen.
+    top = max(float(np.nanmax(losses[: turn + 1])), float(np.nanmedian(losses)))
+    return np.minimum(losses, top + 0.25 * (top - losses[turn]))
 
 
 def expected_minimum(count: float) -> float:

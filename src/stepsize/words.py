@@ -5,6 +5,7 @@ The only place where a number becomes words. Sentences with fields are in ``step
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "percent_text",
     "position_text",
     "shortened",
+    "written_out",
 ]
 
 _SHORTEST_CUT = 8
+_SPACES = "Zs"
 
 
 def number_text(value: float, digits: int = 4) -> str:
@@ -116,6 +119,29 @@ def shortened(text: str, most: int) -> str:
         return text
     kept = max(most - 5, _SHORTEST_CUT)
     return f"{text[: kept - kept // 2].rstrip()} ... {text[len(text) - kept // 2 :].lstrip()}"
+
+
+def written_out(text: str, keep: str = "") -> str:
+    """``text`` as a terminal may show it: what could steer one is written as an escape.
+
+    Control and formatting characters, line breaks, and halves of surrogate pairs are written out;
+    letters and spaces of all scripts stay.
+
+    Args:
+        text: A text from outside, such as the name of a run.
+        keep: Characters that stay all the same: a line break in a text of several lines.
+
+    >>> written_out("run \\x1b[2J"), written_out("two\\nlines"), written_out("学习率")
+    ('run \\\\x1b[2J', 'two\\\\nlines', '学习率')
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each
+        if each.isprintable() or each in keep or unicodedata.category(each) == _SPACES
+        else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

@@ -13,7 +13,8 @@ import pytest
 from click.testing import Result
 from rich.console import Console
 
-from stepsize.cli.find import LiveCurve
+from stepsize.progress import LiveCurve
+from stepsize.signals import Tick
 
 Call = Callable[..., Result]
 
@@ -105,7 +106,7 @@ def test_the_sweep_is_as_asked_for(stepsize: Call, file: Path) -> None:
 
 
 def test_the_validation_loss_can_be_watched(stepsize: Call, file: Path) -> None:
-    (one,) = found(stepsize("find", file, "--json", "--watch", "val_loss", "--evaluate-every", 10))
+    (one,) = found(stepsize("find", file, "--json", "--metric", "val_loss", "--evaluate-every", 10))
     assert one["watched"] == "val_loss"
     assert one["positions"] == list(range(9, one["steps"], 10))
     assert any("which is not what was done" in doubt for doubt in one["doubts"])
@@ -116,7 +117,9 @@ def test_each_optimizer_is_searched_in_turn_and_one_if_asked(stepsize: Call, fil
     assert [each["title"] for each in both] == [f"range test of optimizer {n}" for n in (0, 1)]
     assert 0.02 < both[0]["rate"] < 2
     assert 0.0002 < both[1]["rate"] < 0.02
-    (one,) = found(stepsize("find", f"{file}:gan", "--json", "--optimizer", 1, "--watch", "critic"))
+    (one,) = found(
+        stepsize("find", f"{file}:gan", "--json", "--optimizer", 1, "--metric", "critic")
+    )
     assert one["held"][0]["optimizer"] == 0
     assert one["watched"] == "critic"
 
@@ -146,11 +149,11 @@ def test_a_picture_can_be_had_of_one_sweep_and_of_several(
     [
         ("training", ["--low", "2", "--high", "1"], "0 < low < high"),
         ("training", ["--steps", "2"], "at least 3"),
-        ("training", ["--watch", "accuracy"], "'accuracy' is not: step() measures 'loss'"),
+        ("training", ["--metric", "accuracy"], "'accuracy' is not: step() measures 'loss'"),
         ("training", ["--plot", "found.bmp"], ".png, .svg, .pdf"),
         ("gan", ["--optimizer", "2"], "N must be the number of an optimizer, 0, 1"),
         ("constant", [], "the loss did not move: 'loss' was 2.5"),
-        ("invalid", ["--watch", "val_loss"], "finite 'val_loss' before any step, but gave nan"),
+        ("invalid", ["--metric", "val_loss"], "finite 'val_loss' before any step, but gave nan"),
         ("raises", [], "raised ValueError: shapes (3,) and (4,) differ"),
         ("ends", [], "the batches ended after 0 steps"),
         ("missing", [], "defines no 'missing'"),
@@ -173,7 +176,7 @@ def shown_after(losses: list[float], screen: Console) -> str:
     """What the terminal shows after these losses of a sweep of 20 steps."""
     with LiveCurve(20, "range test", screen) as live:
         for taken, loss in enumerate(losses, 1):
-            live(taken, 10.0**-taken, loss)
+            live(Tick(taken - 1, {"lr": 10.0**-taken}, {"loss": loss}))
     assert isinstance(screen.file, io.StringIO)
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.file.getvalue())
 
@@ -184,10 +187,10 @@ def test_on_a_terminal_the_curve_grows_while_it_runs() -> None:
 
     falling = [1 / taken for taken in range(1, 11)]
     half_way = shown_after(falling, terminal())
-    assert re.search(r"█+[▂-▇]+▁+ +10/20 rate 1.00e-10  loss 0.1000", half_way)
+    assert re.search(r"█+[▂-▇]+▁+ +10/20 rate 1e-10  loss 0.1", half_way)
     rising = [1.0, 2.0, math.nan, 1e30, *[5.0] * 6]
     at_the_end = shown_after(falling + rising, terminal())
-    assert re.search(r"▇+[▂-▆]+▁+[▂-█]+ +█+ 20/20 rate 1.00e-20  loss 5.0000", at_the_end)
+    assert re.search(r"▇+[▂-▆]+▁+[▂-█]+ +█+ 20/20 rate 1e-20  loss 5", at_the_end)
     assert re.search(r"range test +0/20 rate -  loss -", shown_after([], terminal()))
     assert re.search(r"range test +1/20 rate .*  loss nan", shown_after([math.nan], terminal()))
 

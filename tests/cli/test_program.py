@@ -79,7 +79,7 @@ assert not loaded, loaded
         (["Cosine(10)", "--steps", str(2**53 + 1)], "at most 2^53"),
         (["Cosine(10)", "--base", "-1"], "above 0"),
         (["Cosine(10)", "--base", "nan"], "above 0"),
-        (["Cosine(10)", "--base", "inf"], "at most 1e+06"),
+        (["Cosine(10)", "--base", "inf"], "at most 1,000,000"),
         (["Cosine(10)", "--json", "--csv"], "exclude each other"),
         (["Step(30, 0.1)"], "endless. Say how much of it to look at, for example --steps 1000"),
     ],

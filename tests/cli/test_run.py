@@ -126,14 +126,14 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_run_finds_a_rate_plans_records_draws_reports_and_says_so(folder: Path) -> None:
     outputs = ["--record", "runs.db", "--plot", "out.png", "--report", "out.html"]
-    done = started("run", "bowl.py", "--steps", 300, *outputs, cwd=folder)
+    done = started("run", "bowl.py", "--steps", 300, "--verbose", *outputs, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "bowl finished 300 steps" in done.stdout
     assert "The first 27 steps doubled as the rate search" in done.stdout
     assert "Evaluation: val_loss" in done.stdout
     said = " ".join(done.stderr.split())
-    assert "rate " in said
-    assert "other rules: opening sweep says" in said
+    assert "Rate: " in said
+    assert "Other rules: opening sweep says" in said
     (recorded,) = read_runs(folder / "runs.db")
     assert (recorded.name, recorded.status) == ("bowl", "finished")
     assert recorded.config["guard"] is True
@@ -160,7 +160,7 @@ def test_what_the_search_did_is_the_beginning_of_the_recorded_run(folder: Path, 
 
 
 def test_a_run_without_room_for_trials_takes_its_rate_from_a_range_test(folder: Path) -> None:
-    done = started("run", "bowl.py", "--steps", 199, "--record", "runs.db", cwd=folder)
+    done = started("run", "bowl.py", "--steps", 199, "-v", "--record", "runs.db", cwd=folder)
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stderr.split())
     assert "no room for trials, which begin at 200" in said
@@ -172,7 +172,7 @@ def test_a_run_without_room_for_trials_takes_its_rate_from_a_range_test(folder: 
 
 
 def test_a_given_rate_is_planned_around_and_never_changed(folder: Path) -> None:
-    command = ["run", "bowl.py", "--steps", "300", "--rate", "0.07", "--record", "runs.db"]
+    command = ["run", "bowl.py", "--steps", "300", "--rate", "0.07", "-v", "--record", "runs.db"]
     done = started(*command, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "peak rate 0.07 (as given)" in done.stderr
@@ -255,9 +255,9 @@ def test_a_training_that_raises_ends_the_run_and_not_the_account(
     ("arguments", "message"),
     [
         (["stuck", "--steps", "200"], "raised RuntimeError: out of memory. Correct the training"),
-        (["still", "--steps", "200"], "base rates, which are all 0"),
-        (["still", "--steps", "5", "--rate", "keep"], "base rates, which are all 0"),
-        (["still", "--steps", "5", "--rate", "0.1"], "base rates, which are all 0"),
+        (["still", "--steps", "200"], "base rates, but these are all 0"),
+        (["still", "--steps", "5", "--rate", "keep"], "base rates, but these are all 0"),
+        (["still", "--steps", "5", "--rate", "0.1"], "base rates, but these are all 0"),
         (["seeded", "--steps", "5"], r"needs seed. Give defaults: def seeded\(seed=0\)"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -363,17 +363,17 @@ def test_an_absolute_schedule_gives_the_rates_themselves(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.py", "--steps", "5"], "There is no file 'nowhere.py'"),
+        (["nowhere.py", "--steps", "5"], "nowhere.py: .*there is no such file"),
         (["bowl.py:missing", "--steps", "5"], "defines no 'missing'.*training"),
         (["bowl.py:number", "--steps", "5"], "must be a training.*int"),
         (
             ["bowl.py:broken", "--steps", "5"],
-            r"broken\(\) failed with ValueError: no data here.*line",
+            r"broken\(\) must return a training, but raised ValueError: no data here.*line",
         ),
         (["bad.py", "--steps", "5"], "could not be run: SyntaxError"),
         (["bowl.py", "--steps", "0"], "--steps"),
-        (["bowl.py", "--steps", "5", "--rate", "fast"], "'fast' is no rate"),
-        (["bowl.py", "--steps", "5", "--rate", "-1"], "'-1' is no rate"),
+        (["bowl.py", "--steps", "5", "--rate", "fast"], "'fast' is not a rate"),
+        (["bowl.py", "--steps", "5", "--rate", "-1"], "'-1' is not a rate"),
         (["bowl.py", "--steps", "5", "--schedule", "Cosine(-1)"], "steps must be"),
         (["bowl.py", "--steps", "5", "--schedule", "Absolute(Hold(3))", "--rate", "1"], "Absolute"),
         (["bowl.py", "--steps", "5", "--plot", "out.bmp"], "out.bmp"),

@@ -66,8 +66,11 @@ def test_json_is_all_there_is_on_standard_output(stepsize: Call, folder: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.py", "Linear(9)"], "There is no file 'nowhere.py'"),
-        (["bowl.py:missing", "Linear(9)"], "bowl.py defines no 'missing'"),
+        (["nowhere.py", "Linear(9)"], "there is no such file"),
+        (
+            ["bowl.py:missing", "Linear(9)"],
+            "returns a TorchTraining, but defines no 'missing'",
+        ),
         (["bowl.py:ready", "Linear(9)"], "must be a function of the seed"),
         (["bowl.py:unseeded", "Linear(9)"], "the seed must decide"),
         (["bowl.py", "Linear(-1)"], "steps must be"),

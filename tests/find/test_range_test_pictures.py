@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stepsize import InvalidValue
 from stepsize.find import range_test
-from stepsize.plot import before_divergence, plot_range_tests, save
+from stepsize.plot import plot_range_tests, save
+from stepsize.statistics import before_divergence
 from stepsize.testing.training import Bowl
 
 

@@ -6,14 +6,14 @@ colour, or Braille cannot be printed, a curve is made of its letter instead.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepsize.cli.screen import screen
+from stepsize.cli.screen import terminal
 from stepsize.errors import InvalidValue
-from stepsize.words import number_text, position_text
+from stepsize.words import number_text, position_text, written_out
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -58,7 +58,7 @@ def print_chart(
     """
     from rich.text import Text
 
-    console = screen()
+    console = terminal()
     plain = console.options.ascii_only
     in_colour = console.color_system is not None and not console.no_color
     scale = _Scale(np.concatenate(list(curves.values())), log)
@@ -72,33 +72,59 @@ def print_chart(
     for index, values in enumerate(curves.values()):
         canvas.draw((positions - positions[0]) / span, scale.heights(values), index)
 
-    vertical, tick, corner, across, mark = "|++-+" if plain else "│┤└─┬"
-    over = (
-        f"{unit}{' (log)' if log else ''} over {position_text(span)} step{'s' if span > 1 else ''}"
-    )
-    lines = [Text(" " * (margin + 2) + over, style="bold")]
+    indent = " " * (margin + 2)
+    lines = [Text(f"{indent}{_title(unit, log, span)}", style="bold")]
     if len(phases) > 1:
-        names = _placed(
-            [(name, (start + end) / 2 / span, (end - start) / span) for name, start, end in phases],
-            canvas.width,
-        )
-        lines.append(Text(" " * (margin + 2) + names, style="dim"))
+        places = [
+            (name, (start + end) / 2 / span, (end - start) / span) for name, start, end in phases
+        ]
+        lines.append(Text(indent + _placed(places, canvas.width), style="dim"))
+    signs = _PLAIN if plain else _BOX
     for row, content in enumerate(canvas.lines()):
-        head = f"{labels.get(row, ''):>{margin}} {tick if row in labels else vertical}"
+        head = f"{labels.get(row, ''):>{margin}} {signs.tick if row in labels else signs.vertical}"
         lines.append(Text.assemble((head, "dim"), content))
     ticks = _position_ticks(span, canvas.width)
     at = {round(tick / span * (canvas.width - 1)) for tick in ticks}
-    axis = "".join(mark if column in at else across for column in range(canvas.width))
-    lines.append(Text(f"{' ' * margin} {corner}{axis}", style="dim"))
+    axis = "".join(signs.mark if each in at else signs.across for each in range(canvas.width))
+    lines.append(Text(f"{' ' * margin} {signs.corner}{axis}", style="dim"))
     numbers = _placed([(position_text(tick), tick / span, 1.0) for tick in ticks], canvas.width)
-    lines.append(Text(" " * (margin + 2) + numbers, style="dim"))
-    if len(curves) > 1:
-        for index, name in enumerate(curves):
-            colour = COLOURS[index % len(COLOURS)]
-            lines.append(Text.assemble((f"{letter(index):>{margin + 1}} ", colour), name))
-    for line in lines:
+    lines.append(Text(indent + numbers, style="dim"))
+    for line in [*lines, *_legend(list(curves), margin)]:
         line.rstrip()
         console.print(line, soft_wrap=True)
+
+
+class _Signs(NamedTuple):
+    """What a frame is made of."""
+
+    vertical: str
+    tick: str
+    corner: str
+    across: str
+    mark: str
+
+
+_BOX: Final = _Signs("│", "┤", "└", "─", "┬")
+_PLAIN: Final = _Signs("|", "+", "+", "-", "+")
+
+
+def _title(unit: str, log: bool, span: float) -> str:
+    steps = f"{position_text(span)} step{'s' if span > 1 else ''}"
+    return f"{written_out(unit)}{' (log)' if log else ''} over {steps}"
+
+
+def _legend(names: Sequence[str], margin: int) -> "list[Text]":
+    """Whose the curves are, where there are several."""
+    from rich.text import Text
+
+    if len(names) < 2:
+        return []
+    return [
+        Text.assemble(
+            (f"{letter(index):>{margin + 1}} ", COLOURS[index % len(COLOURS)]), written_out(name)
+        )
+        for index, name in enumerate(names)
+    ]
 
 
 class _Scale:
@@ -109,7 +135,10 @@ class _Scale:
         values = values[values > 0] if log else values
         if not len(values):
             raise InvalidValue(
-                "--log: a logarithmic axis shows values above 0, and there are none. Leave it out."
+                "--log",
+                "a logarithmic axis shows values above 0",
+                "there are none",
+                "Leave it out.",
             )
         low, high = float(values.min()), float(values.max())
         if log:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from stepsize.cli.options import base_option, script_options, specs_argument
-from stepsize.cli.screen import print_csv, print_json, screen
+from stepsize.cli.screen import answer, print_csv, print_json
 from stepsize.cli.spec import Spec, given_horizon
 from stepsize.lint import RULES, USUAL_RATES, review
 from stepsize.rules import Finding
@@ -97,12 +97,8 @@ def command(
     elif as_json:
         print_json([_record(spec, found) for spec, found in reviewed])
     else:
-        console = screen()
         for index, (spec, found) in enumerate(reviewed):
-            if index:
-                console.print()
-            for line in _lines(spec, found):
-                console.print(line, soft_wrap=True)
+            answer(*([""] if index else []), *_lines(spec, found))
     if any(found for _, found in reviewed):
         ctx.exit(_FOUND)
 

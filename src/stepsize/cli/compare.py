@@ -1,7 +1,8 @@
 """``stepsize compare``: schedules side by side."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -15,17 +16,15 @@ from stepsize.cli.options import (
     specs_argument,
     steps_option,
 )
-from stepsize.cli.screen import print_csv, print_json, print_table, screen
+from stepsize.cli.screen import Cell, answer, print_csv, print_json, print_table
 from stepsize.cli.spec import Spec
 from stepsize.cli.view import View, view
 from stepsize.words import number_text, position_text
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 __all__ = ["command"]
 
 _DIGITS: Final = 3
+_HEADER: Final = ("", "start", "peak", "at", "¼", "½", "¾", "end", "average", "area", "zeros")
 
 
 @click.command("compare")
@@ -65,29 +64,20 @@ def command(
     elif as_json:
         print_json([summary_record(spec, shown.summary(spec)) for spec in specs])
     else:
-        console = screen()
-        console.print()
+        answer("")
         if output is not None:
-            for index, spec in enumerate(specs):
-                console.print(f"{letter(index):>3}  {spec.name}", soft_wrap=True)
-            console.print()
-        print_table(console, _table(shown))
+            names = enumerate(spec.name for spec in specs)
+            answer(*(f"{letter(index):>3}  {name}" for index, name in names), "")
+        print_table(_HEADER, _rows(shown), left=_HEADER[:1], gap=1)
 
 
-def _table(shown: View) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("")
-    for title in ("start", "peak", "at", "¼", "½", "¾", "end", "average", "area", "zeros"):
-        table.add_column(title, justify="right", no_wrap=True)
+def _rows(shown: View) -> Iterator[Sequence[Cell]]:
     for index, spec in enumerate(shown.specs):
         summary = shown.summary(spec)
         values = (summary.start, summary.peak, *summary.quarters, summary.end)
         start, peak, *later = (number_text(value, _DIGITS) for value in values)
-        table.add_row(
-            Text(letter(index), style=COLOURS[index % len(COLOURS)]),
+        yield (
+            (letter(index), COLOURS[index % len(COLOURS)]),
             start,
             peak,
             position_text(summary.peak_at),
@@ -96,4 +86,3 @@ def _table(shown: View) -> "Table":
             number_text(summary.area, _DIGITS),
             position_text(summary.steps_at_zero),
         )
-    return table

@@ -11,7 +11,7 @@ import click
 
 from stepsize.cli.config_file import is_config_file, read_config_file
 from stepsize.cli.options import base_option, script_options, specs_argument, steps_option
-from stepsize.cli.screen import print_csv, print_json, screen
+from stepsize.cli.screen import answer, print_csv, print_json
 from stepsize.cli.spec import Spec, all_specs, given_horizon
 from stepsize.cli.view import View, view
 from stepsize.importers import Imported
@@ -91,13 +91,9 @@ def command(
         pairs = zip(described, summaries, strict=True)
         print_json([_record(each, summary) for each, summary in pairs])
     else:
-        console = screen()
         rows = zip(views, described, summaries, strict=True)
         for index, (shown, each, summary) in enumerate(rows):
-            if index:
-                console.print()
-            for line in _sentences(shown, each, summary):
-                console.print(line, soft_wrap=True)
+            answer(*([""] if index else []), *_sentences(shown, each, summary))
 
 
 def _specs_and_files(

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from stepsize.cli.options import script_options
-from stepsize.cli.screen import print_csv, print_json, screen, written_out
+from stepsize.cli.screen import answer, notice, print_csv, print_json
 from stepsize.diagnose import RULES, Finding, findings
 from stepsize.errors import StepsizeError
 from stepsize.logs import LoggedRun, read_logs
@@ -99,18 +99,14 @@ def command(
                 diagnoses.append(_Diagnosis(file, run, kept))
         except StepsizeError as error:
             unreadable = True
-            click.echo(f"Error: {written_out(str(error))}", err=True)
+            notice(f"Error: {error}")
     if as_csv:
         print_csv(_COLUMNS, [row for each in diagnoses for row in _rows(each)])
     elif as_json:
         print_json([_record(each) for each in diagnoses])
     else:
-        console = screen()
         for index, diagnosis in enumerate(diagnoses):
-            if index:
-                console.print()
-            for line in _lines(diagnosis):
-                console.print(written_out(line), soft_wrap=True)
+            answer(*([""] if index else []), *_lines(diagnosis))
     if unreadable:
         ctx.exit(_UNREADABLE)
     if any(each.findings for each in diagnoses):

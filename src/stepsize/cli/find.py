@@ -4,30 +4,37 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import click
 import numpy as np
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
 from stepsize.cli.chart import print_chart
-from stepsize.cli.options import picture_option
-from stepsize.cli.screen import print_json, screen
+from stepsize.cli.options import picture_option, renamed_option
+from stepsize.cli.refusal import told_with_options
+from stepsize.cli.screen import answer, notice, print_json
 from stepsize.cli.training_file import load_training
 from stepsize.errors import InvalidValue
 from stepsize.find import RangeTest, range_test
-from stepsize.plot import before_divergence, plot_range_tests, save
+from stepsize.plot import plot_range_tests, save
+from stepsize.progress import LiveCurve
+from stepsize.signals import Tick
+from stepsize.statistics import before_divergence
 from stepsize.training import Training
 from stepsize.words import number_text
 
-__all__ = ["LiveCurve", "command"]
+__all__ = ["command"]
 
-_HEIGHTS: Final = "▁▂▃▄▅▆▇█"
-_PLAIN_HEIGHTS: Final = "_.-~=+*#"
-_WIDTH: Final = 26
 _LINEAR_MARKS: Final = 6
+_OPTIONS: Final = {
+    "low": "--low",
+    "high": "--high",
+    "steps": "--steps",
+    "linear": "--linear",
+    "optimizer": "--optimizer",
+    "metric": "--metric",
+    "evaluate_every": "--evaluate-every",
+}
 
 
 @click.command("find")
@@ -48,7 +55,7 @@ _LINEAR_MARKS: Final = 6
     "--per-group", is_flag=True, help="Sweep each parameter group in turn, with the others held."
 )
 @click.option(
-    "--watch",
+    "--metric",
     metavar="NAME",
     default="loss",
     show_default=True,
@@ -64,6 +71,7 @@ _LINEAR_MARKS: Final = 6
 )
 @picture_option("--plot", help="Draw the losses over the rates into this picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON, for scripts.")
+@renamed_option("--watch", "--metric")
 def command(
     target: str,
     low: float,
@@ -72,7 +80,7 @@ def command(
     linear: bool,
     optimizer: int | None,
     per_group: bool,
-    watch: str,
+    metric: str,
     evaluate_every: int,
     plot: Path | None,
     as_json: bool,
@@ -84,16 +92,18 @@ def command(
     \b
     Examples:
       stepsize find examples/digits.py
-      stepsize find examples/digits.py --watch val_loss --plot found.png
-      stepsize find gan.py --optimizer 1 --watch critic_loss
+      stepsize find examples/digits.py --metric val_loss --plot found.png
+      stepsize find gan.py --optimizer 1 --metric critic_loss
     """
     training = load_training(target)
-    console = Console(stderr=True, highlight=False)
     found: list[RangeTest] = []
     selections = _selections(training, optimizer, per_group)
     for number, selected in enumerate(selections, 1):
         of = f" {number}/{len(selections)}" if len(selections) > 1 else ""
-        with LiveCurve(steps, f"range test{of}", console) as live:
+        with (
+            told_with_options("range_test", "stepsize find", _OPTIONS),
+            LiveCurve(steps, f"range test{of}") as live,
+        ):
             found.append(
                 range_test(
                     training,
@@ -102,9 +112,11 @@ def command(
                     steps=steps,
                     linear=linear,
                     groups=selected,
-                    watch=watch,
+                    watch=metric,
                     evaluate_every=evaluate_every,
-                    progress=live,
+                    progress=lambda taken, rate, loss, live=live: live(
+                        Tick(taken - 1, {"lr": rate}, {metric: loss})
+                    ),
                 )
             )
     if as_json:
@@ -115,7 +127,7 @@ def command(
         # Numbered, because groups may share a name.
         curves = {f"{number}. {each.title}": each.curve for number, each in enumerate(found, 1)}
         picture = plot_range_tests(curves) if len(found) > 1 else found[0].plot()
-        click.echo(f"Wrote {save(picture, plot)}.", err=True)
+        notice(f"Wrote {save(picture, plot)}.")
 
 
 # ------------------------------------------------------------------ what is swept
@@ -126,8 +138,9 @@ def _selections(training: Training, optimizer: int | None, per_group: bool) -> l
     there = sorted({group.optimizer for group in training.groups})
     if optimizer is not None and optimizer not in there:
         raise InvalidValue(
-            f"--optimizer {optimizer}: N must be the number of an optimizer, "
-            f"{', '.join(map(str, there))}."
+            f"--optimizer {optimizer}",
+            f"N must be the number of an optimizer, {', '.join(map(str, there))}",
+            f"is {optimizer}",
         )
     of_optimizer = [
         [index for index, group in enumerate(training.groups) if group.optimizer == number]
@@ -138,81 +151,13 @@ def _selections(training: Training, optimizer: int | None, per_group: bool) -> l
     return of_optimizer
 
 
-# ------------------------------------------------------------------ while it runs
-
-
-class LiveCurve:
-    """A line that shows a range test going on: its losses as a curve that grows, rate and loss.
-
-    It is a context manager, and what ``range_test`` calls at each look. On a terminal it redraws
-    its line about ten times a second, elsewhere it prints it once, at the end.
-
-    Args:
-        steps: How many rates there are.
-        title: What stands before the curve.
-        console: Where to draw.
-    """
-
-    def __init__(self, steps: int, title: str, console: Console) -> None:
-        self._steps = steps
-        self._losses = np.full(_WIDTH, math.nan)
-        self._reached = 0
-        self._heights = _PLAIN_HEIGHTS if console.options.ascii_only else _HEIGHTS
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            TextColumn("{task.fields[curve]}", markup=False),
-            MofNCompleteColumn(),
-            TextColumn("rate {task.fields[rate]}  loss {task.fields[loss]}", markup=False),
-            console=console,
-        )
-        empty = " " * _WIDTH
-        self._task = self._progress.add_task(title, total=steps, curve=empty, rate="-", loss="-")
-
-    def __call__(self, taken: int, rate: float, loss: float) -> None:
-        """Take one look: the steps so far, the rate and the loss."""
-        reached = math.ceil(taken / self._steps * _WIDTH)
-        self._losses[min(self._reached, reached - 1) : reached] = (
-            loss if math.isfinite(loss) else math.nan
-        )
-        self._reached = reached
-        self._progress.update(
-            self._task, completed=taken, curve=self._drawn(), rate=f"{rate:.2e}", loss=f"{loss:.4f}"
-        )
-
-    def _drawn(self) -> str:
-        known = np.isfinite(self._losses)
-        if not known.any():
-            return " " * _WIDTH
-        losses = before_divergence(self._losses)
-        low, high = float(losses[known].min()), float(losses[known].max())
-        span = (high - low) or 1.0
-        top = len(self._heights) - 1
-        return "".join(
-            self._heights[round((float(loss) - low) / span * top)] if there else " "
-            for loss, there in zip(losses, known, strict=True)
-        )
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-
 # ------------------------------------------------------------------ afterwards
 
 
 def _print(found: Sequence[RangeTest]) -> None:
-    console = screen()
     for index, each in enumerate(found):
         if index:
-            console.print()
+            answer("")
         known = np.isfinite(each.smoothed)
         print_chart(
             {each.watched: before_divergence(each.smoothed[known])},
@@ -221,7 +166,7 @@ def _print(found: Sequence[RangeTest]) -> None:
             log=False,
             unit=f"{each.title}: {each.watched}, smoothed,",
         )
-        console.print(str(each), soft_wrap=True)
+        answer(*str(each).split("\n"))
 
 
 def _marks(found: RangeTest) -> list[tuple[str, float, float]]:

@@ -6,8 +6,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from stepsize.checks import MOST_STEPS
 from stepsize.cli.spec import all_specs, remember_size
 from stepsize.plot import check_path
+from stepsize.words import number_text
 
 __all__ = [
     "base_option",
@@ -16,6 +18,7 @@ __all__ = [
     "log_option",
     "output_option",
     "picture_option",
+    "renamed_option",
     "script_options",
     "specs_argument",
     "steps_option",
@@ -23,7 +26,6 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_MOST_STEPS: Final = 2**53
 _HIGHEST_BASE: Final = 1e6
 
 
@@ -118,8 +120,18 @@ def script_options(what: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def renamed_option(before: str, now: str) -> Callable[[Command], Command]:
+    """An option of an earlier version: refused with the new one."""
+
+    def refuse(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise click.UsageError(f"{before} is now {now}. Write {now} {value}.", ctx)
+
+    return click.option(before, hidden=True, expose_value=False, callback=refuse)
+
+
 def _steps(ctx: click.Context, param: click.Parameter, steps: int | None) -> int | None:
-    if steps is not None and not 1 <= steps <= _MOST_STEPS:
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
         raise click.BadParameter(f"N is at least 1 and at most 2^53, but is {steps}.", ctx, param)
     return steps
 
@@ -127,7 +139,8 @@ def _steps(ctx: click.Context, param: click.Parameter, steps: int | None) -> int
 def _base(ctx: click.Context, param: click.Parameter, base: float | None) -> float | None:
     if base is not None and not 0 < base <= _HIGHEST_BASE:
         raise click.BadParameter(
-            f"a base rate is above 0 and at most {_HIGHEST_BASE:g}, but this is {base:g}.",
+            f"a base rate is above 0 and at most {number_text(_HIGHEST_BASE)}, but this is "
+            f"{number_text(base)}.",
             ctx,
             param,
         )

@@ -1,26 +1,19 @@
-"""What ``stepsize run`` starts with: the rate and the plan, given or found, and why."""
+"""What ``stepsize run`` starts with: the rate and the plan, given or found, and why.
 
-import re
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+Nothing is printed here: a :class:`Preparation` holds what there is to say.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from stepsize.errors import InvalidValue, TrainingError
 from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation, range_test, recommend
 from stepsize.find.levels import LEVELS
-from stepsize.plan import default_plan
-from stepsize.progress import LiveLine
+from stepsize.messages import Message, Text
+from stepsize.plan import RunPlan, default_plan
 from stepsize.report.page import Section
 from stepsize.report.preparation import (
     given_plan_section,
@@ -29,16 +22,16 @@ from stepsize.report.preparation import (
     recommendation_sections,
 )
 from stepsize.schedules import Absolute, Schedule
+from stepsize.signals import Sink, Tick
 from stepsize.training import Training
 
-__all__ = ["Level", "Preparation", "Wanted", "prepare"]
+__all__ = ["Level", "Preparation", "Wanted", "Watch", "prepare"]
 
 Level: TypeAlias = Literal["fast", "default", "thorough"]
+Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Sink]]
+"""By a title and how many steps there are at most: who is told of them."""
 
 _SWEEP: Final = 100
-_WITHOUT_SEARCH: Final = (
-    "To train without a search, give a rate: --rate 3e-4, or --rate keep for the one in the file."
-)
 
 
 @dataclass(frozen=True)
@@ -66,26 +59,31 @@ class Wanted:
     def __post_init__(self) -> None:
         if isinstance(self.schedule, Absolute) and self.rate not in (None, "keep"):
             raise InvalidValue(
-                f"--schedule {self.schedule!r} --rate {self.rate}: the values of an Absolute "
-                "schedule are the rates themselves, so there is no other rate to give or to find. "
-                "Leave one out."
+                f"--schedule '{self.schedule!r}' --rate {self.rate}",
+                "the values of an Absolute schedule are the rates themselves",
+                "there is another rate",
+                "Leave out --rate, or give a schedule that is not Absolute.",
+                "rate",
             )
-        if not self.is_searched:
-            for option, value in (("--level", self.level), ("--metric", self.metric)):
-                if value is not None:
-                    raise InvalidValue(
-                        f"{option} {value}: it is about the search for a rate and a plan, which "
-                        "--schedule and a --rate that is not 'auto' leave out. Leave out "
-                        f"{option}, or these."
-                    )
-        elif self.steps < self.fewest:
-            for option, value in (("--level", self.level), ("--metric", self.metric)):
-                if value is not None:
-                    raise InvalidValue(
-                        f"{option} {value}: it is about trials, for which a run of {self.steps} "
-                        f"steps has no room: they begin at {self.fewest}. Leave out {option}, or "
-                        "train longer."
-                    )
+        for option, value in (("--level", self.level), ("--metric", self.metric)):
+            if value is None:
+                continue
+            call = f"{option} {value}"
+            if not self.is_searched:
+                raise InvalidValue(
+                    call,
+                    "it is about the search for a rate and a plan",
+                    "--schedule and a --rate other than 'auto' leave that out",
+                    f"Leave out {option}, or these.",
+                )
+            if self.steps < self.fewest:
+                raise InvalidValue(
+                    call,
+                    "it is about trials",
+                    f"a run of {self.steps} steps has no room for them: they begin at "
+                    f"{self.fewest}",
+                    f"Leave out {option}, or train longer.",
+                )
 
     @property
     def is_searched(self) -> bool:
@@ -106,17 +104,25 @@ class Preparation:
         schedule: What drives the whole run.
         settings: What its record says of that.
         sections: What its report says of how that was found.
+        plan: The plan in one sentence.
+        why: Why it is this one, in one sentence.
+        doubts: What makes the rate less sure than usual.
+        details: What else there is to say, a paragraph each.
         advice: The recommendation that it follows, of which a part is done already; else None.
     """
 
     schedule: Schedule | Absolute
     settings: Mapping[str, Any]
     sections: Sequence[Section]
+    plan: Message
+    why: Text
+    doubts: Sequence[Text] = ()
+    details: Sequence[Text] = ()
     advice: Recommendation | None = None
 
 
-def prepare(training: Training, wanted: Wanted, console: Console) -> Preparation:
-    """Find what was not given, and say so.
+def prepare(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
+    """Find what was not given.
 
     Raises:
         TrainingError: No rate can be recommended; the message says why, and what helps.
@@ -125,72 +131,125 @@ def prepare(training: Training, wanted: Wanted, console: Console) -> Preparation
     """
     if all(group.base == 0 for group in training.groups):
         raise InvalidValue(
-            "stepsize run: rates are multiples of the groups' base rates, which are all 0, so "
-            "nothing would be trained. Give the optimizer in the file any lr above 0."
+            "stepsize run",
+            "rates are multiples of the groups' base rates",
+            "these are all 0, so nothing would be trained",
+            "Give the optimizer in the file any lr above 0.",
         )
     if wanted.is_searched and wanted.steps >= wanted.fewest:
-        return _recommended(training, wanted, console)
-    if wanted.is_searched:
-        _say(
-            console,
-            f"A run of {wanted.steps} steps has no room for trials, which begin at "
-            f"{wanted.fewest}: its rate comes from a range test, whose steps are taken back.",
-        )
+        return _recommended(training, wanted, watch)
     if wanted.rate == "auto" or wanted.is_searched:
-        return _range_tested(training, wanted, console)
-    return _given(training, wanted, console)
+        return _range_tested(training, wanted, watch)
+    return _given(training, wanted)
 
 
-# ------------------------------------------------------------------ the rate and the plan
+# ------------------------------------------------------------------ a search
 
 
-def _recommended(training: Training, wanted: Wanted, console: Console) -> Preparation:
+def _recommended(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
     level = wanted.level or "default"
-    with _said_with_options(), _SearchLine(console) as line:
+    with watch("rate search", LEVELS[level].most(wanted.steps)) as sink:
         advice = recommend(
-            training, wanted.steps, level, metric=wanted.metric, progress=line.advance_to
+            training,
+            wanted.steps,
+            level,
+            metric=wanted.metric,
+            progress=lambda done, _: sink(Tick(done - 1)),
         )
-    _say(console, f"rate {advice.rate}")
-    _say(console, f"other rules: {advice.agreement}.")
     own = advice.head_start.steps
-    down = max(own, advice.steps - round(advice.plan.cooldown.value))
-    _say(
-        console,
-        f"plan {advice.schedule!r}: up to step {own:,} the beginning of the best trial, at the "
-        f"rate found until step {down:,}, then in a straight line to zero at step "
-        f"{advice.steps:,}.",
+    best = min(advice.trials, key=lambda each: each.loss)
+    return Preparation(
+        advice.schedule,
+        {
+            "schedule": repr(advice.schedule),
+            "rate": advice.rate.value,
+            "level": level,
+            "head start": own,
+            "search": advice.spent - own,
+            "found": {rule: hint.value for rule, hint in advice.hints.items()},
+        },
+        recommendation_sections(advice),
+        Message(
+            "up to step {own:position} the rates of the best trial, then {rate:rate 3} until step "
+            "{down:position}, and from there linearly to zero at step {steps:position}.",
+            own=own,
+            rate=advice.rate.value,
+            down=max(own, advice.steps - round(advice.plan.cooldown.value)),
+            steps=advice.steps,
+        ),
+        Message(
+            "of {trials:count|rate|rates} tried on the first {own:count|step|steps}, "
+            "{best:rate 3} ended lowest; search and run together cost {cost:number 3} runs.",
+            trials=len(advice.trials),
+            own=own,
+            best=best.rate,
+            cost=advice.cost,
+        ),
+        details=(
+            Message("Rate: {rate:text}", rate=str(advice.rate)),
+            Message("Other rules: {said:text}.", said=str(advice.agreement)),
+            *(
+                Message("Left out: {rule:name}, {why:text}.", rule=rule, why=str(why))
+                for rule, why in advice.left_out.items()
+            ),
+            Message("Schedule: {schedule:code}", schedule=repr(advice.schedule)),
+        ),
+        advice=advice,
     )
-    settings = {
-        "schedule": repr(advice.schedule),
-        "rate": advice.rate.value,
-        "level": level,
-        "head start": advice.head_start.steps,
-        "search": advice.spent - advice.head_start.steps,
-        "found": {rule: hint.value for rule, hint in advice.hints.items()},
-    }
-    return Preparation(advice.schedule, settings, recommendation_sections(advice), advice)
 
 
-def _range_tested(training: Training, wanted: Wanted, console: Console) -> Preparation:
-    with _said_with_options(), LiveLine(_SWEEP, "range test", console) as line:
+def _range_tested(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
+    with watch("range test", _SWEEP) as sink:
         found = range_test(
-            training, steps=_SWEEP, progress=lambda _, at, loss: line.advance(at, loss)
+            training,
+            steps=_SWEEP,
+            progress=lambda taken, rate, loss: sink(Tick(taken - 1, {"lr": rate}, {"loss": loss})),
         )
+    _require_tried(found)
+    planned = _plan(training, wanted)
+    schedule = planned.schedule if isinstance(planned, RunPlan) else planned
+    at_rate = _at_rate(training, schedule, found.rate)
+    return Preparation(
+        at_rate,
+        {"schedule": repr(schedule), "rate": found.rate, "found": _suggested(found)},
+        [range_test_section(found), _section(planned)],
+        _plan_text(planned, found.rate),
+        Message(
+            "{rate:rate 3} is a tenth of the rate at which the loss of a range test was lowest, "
+            "usually {usually:text}.",
+            rate=found.rate,
+            usually=str(found.suggestions[found.recommended].usually),
+        ),
+        doubts=found.doubts,
+        details=(
+            *_no_room(wanted),
+            Message("Rate: {reason:text}", reason=str(found.reason)),
+            *_details(planned, at_rate),
+        ),
+    )
+
+
+def _require_tried(found: RangeTest) -> None:
     low, high = float(found.rates[0]), float(found.rates[-1])
     if not low <= found.rate <= high:
         raise TrainingError(
-            f"A range test finds a rate among those that it tried, {low:.3g} to {high:.3g}, but "
-            f"suggests {found.rate:.3g}. {_with_options(' '.join(found.doubts))} {_WITHOUT_SEARCH}"
+            "range_test(...)",
+            f"a range test finds a rate among those that it tried, {low:.3g} to {high:.3g}",
+            f"suggests {found.rate:.3g}",
+            " ".join(map(str, found.doubts)),
         )
-    _say(console, f"rate {found.reason}")
-    for doubt in found.doubts:
-        _say(console, _with_options(doubt))
-    settings = {"rate": found.rate, "found": _suggested(found)}
-    planned, section = _plan(training, wanted, console)
-    return Preparation(
-        _at_rate(training, planned, found.rate),
-        {"schedule": repr(planned), **settings},
-        [range_test_section(found), section],
+
+
+def _no_room(wanted: Wanted) -> Sequence[Message]:
+    if not wanted.is_searched:
+        return ()
+    return (
+        Message(
+            "A run of {steps:count|step|steps} has no room for trials, which begin at "
+            "{fewest:position}: its rate comes from a range test, whose steps are taken back.",
+            steps=wanted.steps,
+            fewest=wanted.fewest,
+        ),
     )
 
 
@@ -198,82 +257,79 @@ def _suggested(found: RangeTest) -> Mapping[str, float]:
     return {rule: each.rate for rule, each in found.suggestions.items()}
 
 
-def _given(training: Training, wanted: Wanted, console: Console) -> Preparation:
-    planned, section = _plan(training, wanted, console)
-    settings: dict[str, Any] = {"schedule": repr(planned)}
-    if not isinstance(wanted.rate, float):
-        return Preparation(planned, settings, [section])
-    at_rate = _at_rate(training, planned, wanted.rate)
-    return Preparation(at_rate, {**settings, "rate": wanted.rate}, [section])
+# ------------------------------------------------------------------ what was given
 
 
-def _plan(
-    training: Training, wanted: Wanted, console: Console
-) -> tuple[Schedule | Absolute, Section]:
-    """The schedule in multiples of the rate, and what the report says of it."""
+def _given(training: Training, wanted: Wanted) -> Preparation:
+    planned = _plan(training, wanted)
+    schedule = planned.schedule if isinstance(planned, RunPlan) else planned
+    settings: dict[str, Any] = {"schedule": repr(schedule)}
+    if isinstance(wanted.rate, float):
+        settings["rate"] = rate = wanted.rate
+        schedule = _at_rate(training, schedule, rate)
+        why = Message("the rate is the one that was given.")
+    else:
+        rate = max(group.base for group in training.groups)
+        why = Message("the rate is the one in the file.")
+    return Preparation(
+        schedule,
+        settings,
+        [_section(planned)],
+        _plan_text(planned, rate),
+        why,
+        details=_details(planned, schedule),
+    )
+
+
+def _plan(training: Training, wanted: Wanted) -> RunPlan | Schedule | Absolute:
+    """In multiples of the rate, what was given, or a plan."""
     if wanted.schedule is not None:
-        return wanted.schedule, given_plan_section(wanted.schedule)
+        return wanted.schedule
     beta2 = next((group.beta2 for group in training.groups if group.beta2 is not None), None)
     plan = default_plan(wanted.steps, beta2)
     if isinstance(wanted.rate, float):
         rate = wanted.rate
-        plan = replace(plan, peak=Estimate(rate, rate, rate, "as given", "--rate"))
-    _say(console, f"plan {plan.schedule!r}: {plan.reason}.")
-    return plan.schedule, plan_section(plan)
+        plan = replace(plan, peak=Estimate(rate, rate, rate, Message("as given"), "--rate"))
+    return plan
+
+
+def _plan_text(planned: RunPlan | Schedule | Absolute, rate: float) -> Message:
+    if isinstance(planned, Absolute):
+        return Message("{schedule:code}, whose values are the rates.", schedule=repr(planned))
+    if not isinstance(planned, RunPlan):
+        return Message("{schedule:code} × {rate:rate 3}.", schedule=repr(planned), rate=rate)
+    warmup, down = planned.warmup.value, planned.steps - planned.cooldown.value
+    if not warmup:
+        return Message(
+            "{rate:rate 3} until step {down:position}, then linearly to zero at step "
+            "{steps:position}.",
+            rate=rate,
+            down=down,
+            steps=planned.steps,
+        )
+    return Message(
+        "a warmup over {warmup:count|step|steps} to {rate:rate 3}, held until step "
+        "{down:position}, then linearly to zero at step {steps:position}.",
+        warmup=warmup,
+        rate=rate,
+        down=down,
+        steps=planned.steps,
+    )
+
+
+def _section(planned: RunPlan | Schedule | Absolute) -> Section:
+    return plan_section(planned) if isinstance(planned, RunPlan) else given_plan_section(planned)
+
+
+def _details(
+    planned: RunPlan | Schedule | Absolute, schedule: Schedule | Absolute
+) -> Sequence[Message]:
+    driven = Message("Schedule: {schedule:code}", schedule=repr(schedule))
+    if not isinstance(planned, RunPlan):
+        return (driven,)
+    return Message("Plan: {reason:text}.", reason=str(planned.reason)), driven
 
 
 def _at_rate(training: Training, schedule: Schedule | Absolute, rate: float) -> Schedule:
     assert isinstance(schedule, Schedule), "Absolute with a rate was refused"
     return schedule * (rate / max(group.base for group in training.groups))
-
-
-# ------------------------------------------------------------------ where nothing is found
-
-
-@contextmanager
-def _said_with_options() -> Generator[None]:
-    """What a search refuses, in the words of the command line."""
-    try:
-        yield
-    except InvalidValue as error:
-        raise InvalidValue(_with_options(str(error))) from error
-    except TrainingError as error:
-        text = _with_options(str(error))
-        # A training that raises does so at any rate: then a given one is no remedy.
-        if error.__cause__ is None:
-            text = f"{text} {_WITHOUT_SEARCH}"
-        raise TrainingError(text) from error
-
-
-def _with_options(text: str) -> str:
-    """A message about a call's arguments, about options; a quoted message's full stop is one."""
-    text = re.sub(r"\b(low|high)=(?=\W)", r"--\1 of 'stepsize find'", text)
-    text = re.sub(r"\bmetric=(?=\W)(?!['\"])", "--metric", text)
-    return re.sub(r"([.!?])\.(?=\s|$)", r"\1", text.replace(": metric must", ": --metric must"))
-
-
-# ------------------------------------------------------------------ on the screen
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, soft_wrap=True, markup=False)
-
-
-class _SearchLine(Progress):
-    """How far a search is: of how many steps at most is known when it begins to count."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("steps at most"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self.add_task("searching a rate", total=None)
-
-    def advance_to(self, done: int, most: int) -> None:
-        """Take the steps so far, and the most that there may be."""
-        # The shortest searches need a few steps more.
-        self.update(self._task, completed=done, total=max(done, most))

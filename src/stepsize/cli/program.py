@@ -1,6 +1,6 @@
 """The program ``stepsize``: finds the command, and says what went wrong in one message.
 
-A command's file is imported when the command is called, so that nobody waits for what others need.
+A command's file is imported when the command is called: no call waits for what others need.
 To add one: write ``cli/<name>.py``, whose ``command`` is a click command, and list it here.
 """
 
@@ -9,12 +9,15 @@ import importlib
 import io
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
 
 from stepsize import __version__
-from stepsize.errors import StepsizeError
+from stepsize.cli.refusal import Refusal, one_message
+from stepsize.cli.screen import notice, shown_warnings
+from stepsize.words import did_you_mean, written_out
 
 __all__ = ["COMMANDS", "main", "program"]
 
@@ -25,16 +28,14 @@ COMMANDS: Final[Mapping[str, str]] = {
     "plot": "Draw schedules in the terminal or into a picture.",
     "compare": "Put schedules side by side: a table and their curves.",
     "describe": "Say in words what a schedule does.",
-    "check": "Say what speaks against a schedule for a run.",
+    "check": "Find what is wrong with a schedule before the run.",
     "diagnose": "Say what was wrong with runs that were logged, and what to change.",
     "runs": "List the runs that a file holds, and draw them.",
 }
 
 _INTERRUPTED: Final = 130
-
-
-class _Refusal(click.ClickException):
-    exit_code = 2
+_FOR_FILES: Final = {".py": "run", ".json": "describe", ".yaml": "describe", ".yml": "describe"}
+_FOR_OTHER_FILES: Final = "runs"
 
 
 class _Program(click.Group):
@@ -48,26 +49,47 @@ class _Program(click.Group):
             return None
         return importlib.import_module(f"stepsize.cli.{cmd_name}").command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            raise click.UsageError(f"There is no command {name!r}. {_meant(name)}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with one_message():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            result = super().invoke(ctx)
+            with one_message(), shown_warnings():
+                result = super().invoke(ctx)
             # Here and not at exit, where a reader that has gone could no longer be met quietly.
             sys.stdout.flush()
-        except StepsizeError as error:
-            raise _Refusal(str(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
             where = "" if error.filename is None else f"{error.filename}: "
-            raise _Refusal(f"{where}{error.strerror or error}.") from error
+            raise Refusal(written_out(f"{where}{error.strerror or error}.")) from error
         except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
+            notice("", "Interrupted.")
             ctx.exit(_INTERRUPTED)
         return result
+
+
+def _meant(name: str) -> str:
+    """What may be meant by a name that is not a command."""
+    path = Path(name.removesuffix(":training"))
+    if path.suffix:
+        command = _FOR_FILES.get(path.suffix.lower(), _FOR_OTHER_FILES)
+        if path.exists():
+            return f"Did you mean 'stepsize {command} {name}'?"
+    return did_you_mean(name, list(COMMANDS))
 
 
 @click.command(

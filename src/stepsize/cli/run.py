@@ -3,27 +3,27 @@
 import errno
 import math
 import os
+import shlex
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from stepsize import __version__
+from stepsize.cli.execution import execute, is_guarded
 from stepsize.cli.options import checked_path, horizon_options, picture_option
 from stepsize.cli.preparation import Level, Preparation, Wanted, prepare
+from stepsize.cli.refusal import Refusal, told_with_options
+from stepsize.cli.screen import answer, notice
 from stepsize.cli.spec import SPEC
-from stepsize.cli.training_file import described, load_training
-from stepsize.controllers import Experienced, Guard
-from stepsize.errors import RunFileError, StepsizeError, TrainingError
-from stepsize.find import Recommendation
+from stepsize.cli.training_file import load_training
+from stepsize.errors import RunFileError, TrainingError
+from stepsize.messages import Message, Text, render
 from stepsize.plot import plot_run, save
-from stepsize.policy import Policy
 from stepsize.progress import LiveLine
 from stepsize.record import Recorder, read_runs
 from stepsize.report import FinishedRun, run_report, write_report
@@ -31,12 +31,21 @@ from stepsize.report.finished import Status
 from stepsize.report.history import History
 from stepsize.report.page import check_report_path
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Controller, Sink, Tick, named_by_group
-from stepsize.training import Outcome, Training, run
+from stepsize.signals import Sink
 
 __all__ = ["command"]
 
 _EXIT_CODES: Final[Mapping[Status, int]] = {"stopped": 1, "failed": 2, "interrupted": 130}
+_OPTIONS: Final = {
+    "steps": "--steps",
+    "level": "--level",
+    "metric": "--metric",
+    "low": "--low of 'stepsize find'",
+    "high": "--high of 'stepsize find'",
+}
+_WITHOUT_SEARCH: Final = (
+    "To train without a search, give a rate: --rate 3e-4, or --rate keep for the one in the file."
+)
 
 
 class _Rate(click.ParamType[float | str]):
@@ -51,8 +60,8 @@ class _Rate(click.ParamType[float | str]):
             rate = math.nan
         if not 0 < rate < math.inf:
             self.fail(
-                f"{value!r} is no rate. Give a number above 0 such as 3e-4, 'auto' to find one, or "
-                "'keep' for the rate in the file.",
+                f"{value!r} is not a rate. Give a number above 0 such as 3e-4, 'auto' to find one, "
+                "or 'keep' for the rate in the file.",
                 param,
                 ctx,
             )
@@ -68,7 +77,7 @@ def _record_path(ctx: click.Context, param: click.Parameter, path: Path | None) 
         return None
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise click.BadParameter(f"{folder}: There is no such folder.", ctx, param)
+        raise click.BadParameter(f"{folder}: there is no such folder.", ctx, param)
     # SQLite keeps its log beside the file.
     for place in (folder, path):
         if place.exists() and not os.access(place, os.W_OK):
@@ -135,6 +144,7 @@ def _record_path(ctx: click.Context, param: click.Parameter, path: Path | None) 
     callback=_report_path,
     help="Write what was found, the plan and what happened into this page.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Say more about the plan and how it was found.")
 def command(
     target: str,
     steps: int,
@@ -148,6 +158,7 @@ def command(
     record: Path | None,
     plot: Path | None,
     report: Path | None,
+    verbose: bool,
 ) -> None:
     """Train what FILE.py defines, at a rate that is found, on a schedule that is planned.
 
@@ -164,105 +175,96 @@ def command(
     was refused or the training raised an error, and 130 after Ctrl-C.
     """
     wanted = Wanted(steps, schedule, rate, level, metric)
-    console = Console(stderr=True, highlight=False)
     training = load_training(target)
     began = time.perf_counter()
-    prepared = prepare(training, wanted, console)
+    with _refused_with_options(wanted):
+        prepared = prepare(training, wanted, _live_line)
     label = name or Path(target.rpartition(":")[0] or target).stem
-    guarded = _is_guarded(training, schedule, console) if guard is None else guard
-    settings = {"file": target, "steps": steps, **prepared.settings, "guard": guarded}
+    guarded: bool = is_guarded(training, schedule) if guard is None else guard
+    _announce(prepared, verbose, without_guard=guard is None and not guarded and schedule is None)
+    settings: dict[str, Any] = {
+        "file": target,
+        "steps": steps,
+        **prepared.settings,
+        "guard": guarded,
+    }
     with ExitStack() as stack:
-        line = stack.enter_context(LiveLine(steps, escape(label), console))
         history = History()
-        sinks: list[Sink] = [line, history]
+        sinks: list[Sink] = [stack.enter_context(LiveLine(steps, label)), history]
         recorder = None
         if record is not None:
             recorder = stack.enter_context(Recorder(record, name=label, config=settings))
             sinks.append(recorder)
-        outcome, status, failure = _train(
-            training, prepared, steps, guarded, sinks, history, evaluate_every
+        executed = execute(
+            training,
+            prepared,
+            steps,
+            guarded=guarded,
+            sinks=sinks,
+            history=history,
+            evaluate_every=evaluate_every,
         )
         seconds = time.perf_counter() - began
         if recorder is not None:
-            recorder.finish(status, {**outcome.metrics, "seconds": seconds})
+            recorder.finish(executed.status, {**executed.outcome.metrics, "seconds": seconds})
     searched = 0 if prepared.advice is None else prepared.advice.head_start.steps
-    finished = FinishedRun(label, status, outcome, history, seconds, searched, failure)
+    finished = FinishedRun(
+        label, executed.status, executed.outcome, history, seconds, searched, executed.failure
+    )
     if plot is not None:
         _draw(plot, finished)
     if report is not None:
         _report(report, finished, prepared, settings)
-    click.echo(_told(finished, record, plot, report))
-    if status != "finished":
-        raise SystemExit(_EXIT_CODES[status])
+    answer(*_told(finished, record, plot, report))
+    if executed.status != "finished":
+        raise SystemExit(_EXIT_CODES[executed.status])
 
 
-# ------------------------------------------------------------------ during
+# ------------------------------------------------------------------ before
 
 
-def _is_guarded(training: Training, schedule: Schedule | Absolute | None, console: Console) -> bool:
-    """Whether the training is watched over where the user has not said."""
-    if schedule is not None:
-        return False
-    if len({group.optimizer for group in training.groups}) == 1:
-        return True
-    console.print(
-        "No guard: the losses of several optimizers may rise because one gains on another, which "
-        "is no trouble to go back from; --guard watches over them all the same.",
-        soft_wrap=True,
-    )
-    return False
+def _live_line(title: str, steps: int) -> LiveLine:
+    return LiveLine(steps, title)
 
 
-def _train(
-    training: Training,
-    prepared: Preparation,
-    steps: int,
-    guarded: bool,
-    sinks: Sequence[Sink],
-    history: History,
-    evaluate_every: int | None,
-) -> tuple[Outcome, Status, str]:
-    """What came out, how it ended, and what the training raised, if anything."""
-    advice, start = prepared.advice, 0
-    guard: Controller = Guard()
-    if advice is not None:
-        start = advice.resume(training)
-        guard = Experienced(guard, advice.head_start.losses.tolist())
-        _tell_head_start(training, advice, sinks)
-    policy = Policy(prepared.schedule, [guard] if guarded else [])
+@contextmanager
+def _refused_with_options(wanted: Wanted) -> Generator[None]:
+    """What a search refuses, in the words of the command line."""
+    function = "recommend" if wanted.is_searched and wanted.steps >= wanted.fewest else "range_test"
     try:
-        try:
-            outcome = run(
-                training, policy, steps, sinks, start=start, evaluate_every=evaluate_every
-            )
-        except KeyboardInterrupt:
-            # Ctrl-C ends the run, not its summary: what there is gets evaluated and shown.
-            return Outcome(_reached(history), metrics=training.evaluate()), "interrupted", ""
-    except TrainingError as error:
-        if not history.positions:
-            raise
-        return Outcome(_reached(history)), "failed", f"{type(error).__name__}: {error}"
-    except StepsizeError:
+        with told_with_options(function, "stepsize run", _OPTIONS):
+            yield
+    except Refusal as refusal:
+        error = refusal.__cause__
+        # A training that raises does so at any rate: then giving one does not help.
+        if isinstance(error, TrainingError) and error.__cause__ is None:
+            raise Refusal(f"{refusal.message} {_WITHOUT_SEARCH}") from error
         raise
-    except Exception as error:
-        # stepsize raises nothing else on purpose: it is the user's step() or evaluate().
-        return Outcome(_reached(history)), "failed", described(error)
-    return outcome, "stopped" if outcome.stopped else "finished", ""
 
 
-def _reached(history: History) -> int:
-    return int(history.positions[-1]) + 1 if history.positions else 0
+def _announce(prepared: Preparation, verbose: bool, *, without_guard: bool) -> None:
+    """Say the plan and why; what else there is to say, if wanted."""
+    notice(f"Plan: {prepared.plan}", f"Why: {prepared.why}")
+    if prepared.doubts:
+        notice(*map(_with_options, prepared.doubts))
+    if without_guard:
+        notice(
+            "No guard: the losses of several optimizers may rise because one gains on another, "
+            "which does not call for going back; --guard watches over them all the same."
+        )
+    if verbose and prepared.details:
+        notice(*map(str, prepared.details))
 
 
-def _tell_head_start(training: Training, advice: Recommendation, sinks: Sequence[Sink]) -> None:
-    """Tell the sinks of what the search did as if it were done now."""
-    names = [group.name for group in training.groups]
-    factors = advice.schedule.values(advice.head_start.steps).tolist()
-    for position, loss in enumerate(advice.head_start.losses.tolist()):
-        rates = [group.base * factors[position] for group in training.groups]
-        tick = Tick(position, named_by_group("lr", names, rates), {"loss": loss})
-        for sink in sinks:
-            sink(tick)
+def _with_options(doubt: Text) -> str:
+    """A doubt of a range test, whose template names the arguments that would lift it."""
+    return render(doubt, _named) if isinstance(doubt, Message) else _named(doubt)
+
+
+def _named(template: str) -> str:
+    for argument in ("low", "high"):
+        template = template.replace(f" {argument}=", f" {_OPTIONS[argument]}")
+    return template
 
 
 # ------------------------------------------------------------------ after
@@ -270,15 +272,15 @@ def _tell_head_start(training: Training, advice: Recommendation, sinks: Sequence
 
 def _told(
     finished: FinishedRun, record: Path | None, plot: Path | None, report: Path | None
-) -> str:
-    lines = [*finished.summary, *finished.warnings]
+) -> Iterator[str]:
+    yield from map(str, finished.summary)
+    yield from map(str, finished.warnings)
     if record is not None:
-        lines.append(f"Recorded in {record}: stepsize runs {record}")
+        yield f"Recorded in {record}: stepsize runs {shlex.quote(str(record))}"
     if plot is not None:
-        lines.append(f"Picture: {plot}")
+        yield f"Picture: {plot}"
     if report is not None:
-        lines.append(f"Report: {report}")
-    return "\n".join(lines)
+        yield f"Report: {report}"
 
 
 def _draw(path: Path, finished: FinishedRun) -> None:

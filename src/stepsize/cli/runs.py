@@ -4,20 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 import numpy as np
 
 from stepsize.cli.options import picture_option
-from stepsize.cli.screen import print_json, print_table, screen
+from stepsize.cli.screen import notice, print_json, print_table
 from stepsize.errors import RunFileError
 from stepsize.plot import Curve, plot_run, save
 from stepsize.record import Run, read_runs
 from stepsize.words import number_text, position_text
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = ["command"]
 
@@ -68,7 +65,10 @@ def command(path: Path, plot: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([_record(result) for result in results])
     else:
-        print_table(screen(), _table(results))
+        metrics = list(dict.fromkeys(name for result in results for name in result.metrics))
+        shown = metrics[:_MOST_METRICS_SHOWN]
+        header = ("run", "steps", "peak rate", *shown, "seconds", "status", "name")
+        print_table(header, [_row(result, shown) for result in results], left=header[-2:])
 
 
 def _result(run: Run) -> _Result:
@@ -109,7 +109,7 @@ def _draw(results: Sequence[_Result], path: Path) -> None:
             f"{results[0].run.path}: neither rates nor losses were recorded, so there is nothing "
             "to draw. A rate is recorded as 'lr', a loss as 'loss'."
         )
-    click.echo(f"Wrote {save(plot_run(rates, losses), path)}.", err=True)
+    notice(f"Wrote {save(plot_run(rates, losses), path)}.")
 
 
 def _record(result: _Result) -> dict[str, Any]:
@@ -132,29 +132,17 @@ def _peak(result: _Result) -> float | None:
     return None if result.rates is None else float(np.nanmax(result.rates[1]))
 
 
-def _table(results: Sequence[_Result]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    named = dict.fromkeys(name for result in results for name in result.metrics)
-    shown = list(named)[:_MOST_METRICS_SHOWN]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("run", "steps", "peak rate", *shown, "seconds"):
-        table.add_column(Text(title), justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("name")
-    for result in results:
-        peak = _peak(result)
-        table.add_row(
-            str(result.run.id),
-            position_text(result.steps),
-            "" if peak is None else number_text(peak, _DIGITS),
-            *(
-                number_text(result.metrics[name], _DIGITS) if name in result.metrics else ""
-                for name in shown
-            ),
-            f"{result.seconds:,.1f}",
-            Text(result.run.status),
-            Text(result.run.name),
-        )
-    return table
+def _row(result: _Result, metrics: Sequence[str]) -> Sequence[str]:
+    peak = _peak(result)
+    return (
+        str(result.run.id),
+        position_text(result.steps),
+        "" if peak is None else number_text(peak, _DIGITS),
+        *(
+            number_text(result.metrics[name], _DIGITS) if name in result.metrics else ""
+            for name in metrics
+        ),
+        f"{result.seconds:,.1f}",
+        result.run.status,
+        result.run.name,
+    )

@@ -1,30 +1,83 @@
-"""Standard output: for people a console, for scripts JSON or CSV and nothing else."""
+"""What a command prints: for people lines, tables and curves, for scripts JSON or CSV alone.
+
+Nothing of the command line prints by another way, so what came from outside cannot steer a
+terminal, whichever command shows it; the same into a pipe, whose text may reach a terminal later.
+"""
 
 import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+import warnings
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import click
 
+from stepsize.errors import StepsizeWarning
+from stepsize.words import written_out
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from stepsize.terminal import Terminal
+
+__all__ = [
+    "Cell",
+    "answer",
+    "notice",
+    "print_csv",
+    "print_json",
+    "print_table",
+    "shown_warnings",
+    "terminal",
+]
+
+Cell: TypeAlias = "str | tuple[str, str]"
+"""A text, or a text and its style."""
+
+
+def answer(*lines: str) -> None:
+    """Print what was asked for, on standard output."""
+    click.echo("\n".join(map(written_out, lines)))
+
+
+def notice(*lines: str) -> None:
+    """Print what is said beside it, on standard error."""
+    click.echo("\n".join(map(written_out, lines)), err=True)
+
+
+def terminal(*, stderr: bool = False) -> "Terminal":
+    """Where tables, curves and moving lines are drawn."""
+    from stepsize.terminal import Terminal
+
+    return Terminal(stderr=stderr)
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequence[str] = (), gap: int = 2
+) -> None:
+    """Print a table in full: lines that the terminal breaks are better than lost digits.
+
+    Args:
+        header: The titles of the columns.
+        rows: A cell for each column.
+        left: The titles of the columns that are texts; the others are numbers.
+        gap: Spaces between columns.
+    """
     from rich.table import Table
+    from rich.text import Text
 
-__all__ = ["print_csv", "print_json", "print_table", "screen", "written_out"]
-
-
-def screen() -> "Console":
-    """The console: colours on a terminal that wants them, plain text into a pipe."""
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, emoji=False)
-
-
-def print_table(console: "Console", table: "Table") -> None:
-    """Print a table in full: lines that the terminal breaks are better than lost digits."""
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    for title in header:
+        table.add_column(
+            Text(written_out(title)),
+            justify="left" if title in left else "right",
+            no_wrap=True,
+        )
+    for row in rows:
+        styled = [(cell, "") if isinstance(cell, str) else cell for cell in row]
+        table.add_row(*(Text(written_out(text), style) for text, style in styled))
+    console = terminal()
     boundless = console.options.update(max_width=10_000)
     console.width = max(console.width, console.measure(table, options=boundless).maximum)
     console.print(table)
@@ -49,22 +102,34 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow([written_out(title) for title in header])
     writer.writerows(
         [written_out(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
     )
     click.echo(text.getvalue(), nl=False)
 
 
-def written_out(text: str) -> str:
-    """A text that others wrote, with what could steer a terminal written out.
+@contextmanager
+def shown_warnings() -> Generator[None]:
+    """Warnings are lines on standard error; those of stepsize itself without the place in code."""
 
-    >>> written_out("run \\x1b[2J")
-    'run \\\\x1b[2J'
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: Any = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, StepsizeWarning):
+            notice(f"Warning: {message}")
+        else:
+            text = warnings.formatwarning(message, category, filename, lineno, line)
+            notice(*text.rstrip("\n").split("\n"))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _escaped(character: str) -> str:

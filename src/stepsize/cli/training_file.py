@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from stepsize.errors import StepsizeError, TrainingError
 from stepsize.training import Training
+from stepsize.words import did_you_mean, list_text
 
-__all__ = ["described", "load_training"]
+__all__ = ["described", "load_function", "load_training"]
 
-_DEFAULT_NAME = "training"
+_DEFAULT_NAME: Final = "training"
 
 
 def load_training(target: str) -> Training:
@@ -23,17 +24,11 @@ def load_training(target: str) -> Training:
     one. The file is run as Python code, like any script.
 
     Raises:
-        TrainingError: There is no such file or name, the file fails, or the thing is no training.
+        TrainingError: There is no such file or name, the file fails, or the thing is not a
+            training.
     """
     path, name = _split(target)
-    module = _run_file(path)
-    if not hasattr(module, name):
-        public = [each for each in vars(module) if not each.startswith("_")]
-        raise TrainingError(
-            f"{path} defines no {name!r}. Define a function {name}() that returns a TorchTraining, "
-            f"or name another one: {path}:NAME. The file defines: {', '.join(public) or 'nothing'}."
-        )
-    found = getattr(module, name)
+    found = _found(path, name, f"{name}()")
     if callable(found) and not isinstance(found, Training):
         _require_no_arguments(found, path, name)
         try:
@@ -41,13 +36,54 @@ def load_training(target: str) -> Training:
         except StepsizeError:
             raise
         except Exception as error:
-            raise TrainingError(f"{path}: {name}() failed with {described(error)}") from error
+            raise TrainingError(
+                f"{path}:{name}", f"{name}() must return a training", f"raised {described(error)}"
+            ) from error
     if not isinstance(found, Training):
         raise TrainingError(
-            f"{path}:{name} must be a training or a function that returns one, but gives a "
-            f"{type(found).__name__}. Return a TorchTraining(model, optimizer, loss, batches)."
+            f"{path}:{name}",
+            "it must be a training or a function that returns one",
+            f"gives {_kind(found)}",
+            "Return a TorchTraining(model, optimizer, loss, batches).",
         )
     return found
+
+
+def load_function(target: str) -> Any:
+    """What ``FILE.py[:name]`` defines, to be called with a seed; ``name`` is as above.
+
+    Raises:
+        TrainingError: There is no such file or name, or the file fails.
+    """
+    path, name = _split(target)
+    return _found(path, name, f"{name}(seed)")
+
+
+def described(error: Exception) -> str:
+    """Type, text and place of what user code raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    line = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})" if trace else ""
+    return f"{type(error).__name__}: {error}{line}"
+
+
+def _found(path: Path, name: str, wanted: str) -> Any:
+    module = _run_file(path)
+    if not hasattr(module, name):
+        public = [each for each in vars(module) if not each.startswith("_")]
+        raise TrainingError(
+            str(path),
+            f"the file must define {wanted}, which returns a TorchTraining",
+            f"defines no {name!r}",
+            f"Define it, or name another one: {path}:NAME. {did_you_mean(name, public)}",
+        )
+    return getattr(module, name)
+
+
+def _kind(found: object) -> str:
+    kind = type(found).__name__
+    return f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}"
 
 
 def _require_no_arguments(function: Callable[..., Any], path: Path, name: str) -> None:
@@ -63,8 +99,10 @@ def _require_no_arguments(function: Callable[..., Any], path: Path, name: str) -
     ]
     if missing:
         raise TrainingError(
-            f"{path}:{name} is called without arguments, but {name}() needs {', '.join(missing)}. "
-            f"Give defaults: def {name}({', '.join(f'{each}=0' for each in missing)})."
+            f"{path}:{name}",
+            "it is called without arguments",
+            f"{name}() needs {list_text(missing)}",
+            f"Give defaults: def {name}({', '.join(f'{each}=0' for each in missing)}).",
         )
 
 
@@ -79,12 +117,19 @@ def _split(target: str) -> tuple[Path, str]:
 def _run_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise TrainingError(
-            f"There is no file {str(path)!r}. Give a Python file that defines training(), for "
-            "example examples/digits.py."
+            str(path),
+            "a Python file that defines training() is needed",
+            "there is no such file",
+            "Example: examples/digits.py.",
         )
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise TrainingError(f"{path} is no Python file: its name must end in .py.")
+        raise TrainingError(
+            str(path),
+            "a Python file is needed",
+            f"its name ends in {path.suffix!r}",
+            "The name must end in .py.",
+        )
     module = importlib.util.module_from_spec(spec)
     # Worker processes of a data loader and pickles look the file's classes up by module name.
     sys.modules[path.stem] = module
@@ -94,14 +139,7 @@ def _run_file(path: Path) -> ModuleType:
     except StepsizeError:
         raise
     except Exception as error:
-        raise TrainingError(f"{path} could not be run: {described(error)}") from error
+        raise TrainingError(
+            str(path), "the file must run", f"could not be run: {described(error)}"
+        ) from error
     return module
-
-
-def described(error: Exception) -> str:
-    """Type, text and place of what user code raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    line = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})" if trace else ""
-    return f"{type(error).__name__}: {error}{line}"

@@ -7,26 +7,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from stepsize.cli.options import picture_option, specs_argument
-from stepsize.cli.screen import print_json, screen
+from stepsize.cli.refusal import told_with_options
+from stepsize.cli.screen import answer, notice, print_json
 from stepsize.cli.spec import Spec
-from stepsize.cli.training_file import (
-    _run_file,  # pyright: ignore[reportPrivateUsage]  # load_training() calls what it finds
-    _split,  # pyright: ignore[reportPrivateUsage]
-)
-from stepsize.errors import TrainingError
+from stepsize.cli.training_file import load_function
 from stepsize.plot import save
 from stepsize.progress import LiveLine
 from stepsize.record import Recorder
 from stepsize.signals import Sink, Tick
 from stepsize.training import Trials, trials
+from stepsize.words import shortened
 
 __all__ = ["command"]
 
-_LONGEST_NAME: Final = 20
+_LONGEST_NAME: Final = 24
+_OPTIONS: Final = {"steps": "--steps", "seeds": "--seeds", "metric": "--metric"}
 
 
 @click.command("trials")
@@ -79,25 +76,16 @@ def command(
     """
     policies = {spec.name: spec.given for spec in specs}
     watch = _Watch(target, specs, steps, record)
-    compared = trials(_maker(target), policies, steps, seeds, watch=watch)
+    with told_with_options("trials", "stepsize trials", _OPTIONS):
+        compared = trials(load_function(target), policies, steps, seeds, watch=watch)
     if as_json:
         print_json(_record(compared))
     else:
-        screen().print(str(compared), soft_wrap=True)
+        answer(*str(compared).split("\n"))
     if plot is not None:
-        click.echo(f"Wrote {save(compared.plot(metric), plot)}.", err=True)
-
-
-def _maker(target: str) -> Any:
-    """What the file defines under the name: trials() refuses what is no function of a seed."""
-    path, name = _split(target)
-    module = _run_file(path)
-    if not hasattr(module, name):
-        raise TrainingError(
-            f"{path} defines no {name!r}. Define a function {name}(seed) that returns a "
-            f"TorchTraining, or name another one: {path}:NAME."
-        )
-    return getattr(module, name)
+        with told_with_options("plot", "stepsize trials", _OPTIONS):
+            picture = compared.plot(metric)
+        notice(f"Wrote {save(picture, plot)}.")
 
 
 class _Watch:
@@ -110,12 +98,11 @@ class _Watch:
         self._texts = {spec.name: repr(spec.given) for spec in specs}
         self._steps = steps
         self._path = record
-        self._console = Console(stderr=True, highlight=False)
 
     @contextmanager
     def __call__(self, name: str, seed: int) -> Generator[Sink]:
-        title = escape(f"{_shortened(name)}, seed {seed}")
-        with LiveLine(self._steps, title, self._console) as line:
+        title = f"{shortened(name, _LONGEST_NAME)}, seed {seed}"
+        with LiveLine(self._steps, title) as line:
             if self._path is None:
                 yield line
                 return
@@ -127,10 +114,6 @@ class _Watch:
             }
             with Recorder(self._path, name, config) as recorder:
                 yield _Both(line, recorder)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 class _Both:

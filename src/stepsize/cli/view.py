@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.cli.chart import print_chart
+from stepsize.cli.screen import notice
 from stepsize.cli.spec import Spec
 from stepsize.errors import EndlessSchedule, InvalidValue
 from stepsize.plot import plot_curves, save
@@ -96,7 +96,7 @@ class View:
         picture = plot_curves(
             curves, self._phases(), log=log, positions=positions, ylabel=self.unit
         )
-        click.echo(f"Wrote {save(picture, output)}.", err=True)
+        notice(f"Wrote {save(picture, output)}.")
 
     def _positions_to_draw(self) -> Array:
         """0 .. steps; in between also, where these are few, so that a jump is drawn upright."""

@@ -23,6 +23,7 @@ from stepsize.plot._look import (
     write,
 )
 from stepsize.plot._points import Array, Curve, smoothed, thinned
+from stepsize.statistics import before_divergence
 from stepsize.words import number_text
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RangeCurve",
-    "before_divergence",
     "plot_curves",
     "plot_range_test",
     "plot_range_tests",
@@ -276,28 +276,6 @@ def _draw_range_test(axes: Any, title: str, curve: RangeCurve) -> None:
 
 def _rate_tick(rate: float, _: int) -> str:
     return number_text(rate)
-
-
-def before_divergence(losses: Array) -> Array:
-    """A range test's losses, cut off a little above the highest of those before the lowest.
-
-    A loss that has diverged would leave nothing of the rest to see.
-
-    Args:
-        losses: Shape (n,).
-
-    Returns:
-        The same where it is below the cut; shape (n,).
-
-    >>> before_divergence(np.array([np.nan, 2.0, 1.0, 1.9, 1e30]))
-    array([ nan, 2.  , 1.  , 1.9 , 2.25])
-    """
-    if not np.isfinite(losses).any():
-        return losses
-    turn = int(np.nanargmin(losses))
-    # A loss that only rose has nothing before its lowest value: half of it stays to be seen.
-    top = max(float(np.nanmax(losses[: turn + 1])), float(np.nanmedian(losses)))
-    return np.minimum(losses, top + 0.25 * (top - losses[turn]))
 
 
 def _mark(axes: Any, name: str, position: float, row: int, stressed: bool) -> None:

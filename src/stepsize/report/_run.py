@@ -6,12 +6,13 @@ from typing import Final, cast
 
 import numpy as np
 
-from stepsize.plot import Curve, before_divergence
+from stepsize.plot import Curve
 from stepsize.report.chart import Chart, Line, Mark, averaged
 from stepsize.report.finished import FinishedRun
 from stepsize.report.history import kept
 from stepsize.report.page import Report, Section, Table
 from stepsize.signals import Decision
+from stepsize.statistics import before_divergence
 from stepsize.words import number_text, position_text
 
 __all__ = ["run_report"]

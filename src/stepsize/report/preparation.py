@@ -8,10 +8,11 @@ import numpy as np
 from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation
 from stepsize.plan import RunPlan
-from stepsize.plot import Array, before_divergence
+from stepsize.plot import Array
 from stepsize.report.chart import Chart, Line, Mark, averaged
 from stepsize.report.page import Section, Table
 from stepsize.schedules import Absolute, Schedule
+from stepsize.statistics import before_divergence
 from stepsize.words import number_text
 
 __all__ = [

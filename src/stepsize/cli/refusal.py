@@ -1,0 +1,58 @@
+"""How the command line refuses: one message, in its own words, and exit code 2."""
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from stepsize.errors import StepsizeError
+from stepsize.words import written_out
+
+__all__ = ["Refusal", "one_message", "told_with_options"]
+
+
+class Refusal(click.ClickException):
+    """What ends a command with a message."""
+
+    exit_code = 2
+
+
+@contextmanager
+def told_with_options(function: str, command: str, options: Mapping[str, str]) -> Generator[None]:
+    """Errors of a function are told with the options that its arguments were given by.
+
+    Args:
+        function: The function's name. Errors of other calls stay as they are.
+        command: What stands instead of the call, such as ``"stepsize find"``.
+        options: The option by the name of the argument.
+
+    Raises:
+        Refusal: Instead of the function's error.
+    """
+    try:
+        yield
+    except StepsizeError as error:
+        if not error.call.startswith(f"{function}("):
+            raise
+        text = error.told(command, options)
+        if not error.rule:
+            for argument, option in options.items():
+                text = re.sub(rf"\b{argument}=(?=\W)(?!['\"])", option, text).replace(
+                    f": {argument} must", f": {option} must"
+                )
+        raise Refusal(text) from error
+
+
+@contextmanager
+def one_message() -> Generator[None]:
+    """What is raised on purpose becomes one message that cannot steer a terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        told: Any = error  # click's types have the message as final
+        told.message = written_out(error.message, keep="\n")
+        raise
+    except StepsizeError as error:
+        raise Refusal(written_out(str(error), keep="\n")) from error
