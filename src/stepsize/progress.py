@@ -107,9 +107,7 @@ class LiveLine(_Line):
         smoothed = _SMOOTHING * self._loss + (1 - _SMOOTHING) * loss
         self._loss = loss if math.isnan(self._loss) else smoothed
         known = "loss" in tick.metrics or math.isfinite(self._loss)
-        self.show(
-            self._done, rate=_rate_text(tick), loss=number_text(self._loss) if known else "-"
-        )
+        self.show(self._done, rate=_rate_text(tick), loss=number_text(self._loss) if known else "-")
 
 
 class LiveCurve(_Line):
