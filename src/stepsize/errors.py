@@ -98,10 +98,11 @@ class StepsizeError(Exception):
             return self.call
         rule = _spelled(self.rule, options or {})
         found = f", but {shortened(self.value, _LONGEST_VALUE)}" if self.value else ""
-        clause = f"{given}: {rule}{found}"
+        clause = f"{given}: {rule}{found}" if given else f"{rule}{found}"
         stop = "" if clause.endswith((".", "!", "?")) else "."
         remedy = _spelled(self.remedy, options or {})
-        return shortened(f"{clause}{stop} {remedy}".rstrip(), _LONGEST)
+        gap = "" if remedy.startswith("\n") else " "
+        return shortened(f"{clause}{stop}{gap}{remedy}".rstrip(), _LONGEST)
 
 
 def _spelled(text: str, options: Mapping[str, str]) -> str:

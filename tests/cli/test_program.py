@@ -69,9 +69,9 @@ assert not loaded, loaded
     ("arguments", "says"),
     [
         ([], "Missing argument 'SPEC...'"),
-        (["Cosin(10)"], "'Cosin' is no schedule or recipe"),
+        (["Cosin(10)"], "'Cosin' is not a schedule or recipe"),
         (["Cosine(-1)"], "steps must be a finite number and at least 0"),
-        (["__import__('os')"], "'__import__' is no schedule or recipe"),
+        (["__import__('os')"], "'__import__' is not a schedule or recipe"),
         (["(" * 10_000], "nest more than 64 levels"),
         (["missing.txt"], "Nor is there a file 'missing.txt'"),
         (["Cosine(10)", "--steps", "0"], "N is at least 1"),

@@ -54,7 +54,7 @@ def test_an_existing_file_goes_before_a_text(
     [
         (b"", "holds no schedule"),
         (b"# nothing\n\n", "holds no schedule"),
-        (b"Cosine(10)\n\nCosin(10)\n", "line 3: 'Cosin' is no schedule"),
+        (b"Cosine(10)\n\nCosin(10)\n", "line 3: 'Cosin' is not a schedule"),
         (b"a\0b", "no text"),
         (b"\xff\xfe\x41", "no text"),
         (b"Hold(1)\n" * 200_000, "at most 1,000,000 bytes"),

@@ -44,6 +44,7 @@ from stepsize import (
 from stepsize.checks import number_ranges
 from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue, StepsizeError
 from stepsize.schedules.text import known_names
+from stepsize.words import shortened
 
 LINE = Linear(10)
 
@@ -212,7 +213,7 @@ def assert_refused(number: str, value: Any, kind: type[StepsizeError]) -> None:
     assert f"{call}(" in message.partition(": ")[0]
     assert f"{name} " in message
     assert "must be" in message
-    assert f"is {value!r}" in message
+    assert shortened(f"is {value!r}", 200) in message
     assert message.rstrip().endswith(".")
 
 
@@ -344,7 +345,10 @@ def test_parts_that_do_not_fit_into_the_total_are_named() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: LINE.repeat(1.5), "times must be a whole number, but is 1.5"),
+        (
+            lambda: LINE.repeat(1.5),
+            "times must be a whole number and at least 1 and at most 9.0072e+15, but is 1.5",
+        ),
         (lambda: LINE.repeat(stretch=0.5), "cycles that grow shorter need times="),
         (lambda: LINE.repeat(stretch=1 + 1e-9), "at most 65,536 cycles may differ in length"),
         (lambda: LINE.repeat(10**16), "times must be .* Leave it out to repeat for ever"),

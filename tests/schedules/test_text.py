@@ -100,9 +100,9 @@ def test_other_spellings_are_read_too(text: str, schedule: Schedule) -> None:
 
 MISTAKES = """
 Cosine(10) >> Bosine(10)
-              ^ 'Bosine' is no schedule or recipe. There are: Constant, Cosine,
+              ^ 'Bosine' is not a schedule or recipe. There are: Constant, Cosine,
 cosine(10)
-^ 'cosine' is no schedule or recipe. Did you mean Cosine?
+^ 'cosine' is not a schedule or recipe. Did you mean Cosine?
 Hold(1) >> Cosine(-1)
            ^ Cosine(-1): steps must be a finite number and at least 0 .* but is -1
 Hold(1) * Linear()
@@ -120,13 +120,13 @@ Hold(steps=1, 2)
 wsd(10, 20, 5)
 ^ wsd(10, warmup=20, cooldown=5, end=0): warmup (20) and cooldown (5) must fit into total
 Hold(1).speed(2)
-        ^ 'speed' is no method of a schedule's text. There are: .over(),
+        ^ 'speed' is not a method of a schedule's text. There are: .over(),
 Hold(1).__class__
-        ^ '__class__' is no method
+        ^ '__class__' is not a method
 Hold.__init__.__globals__
     ^ Hold needs its arguments: Hold(steps, value=1), but here is '.'
 Hold(1).length
-        ^ 'length' is no method
+        ^ 'length' is not a method
 Hold(1).skip
             ^ skip needs its arguments: skip(steps), but the text ends
 Hold(1).skip(-1)
@@ -182,11 +182,11 @@ Hold(inf)
 Hold(1e999)
      ^ A number must be finite
 Hold(1__0)
-     ^ '1__0' is no number
+     ^ '1__0' is not a number
 Hold(1j)
-     ^ 'j' is no unit. A duration is a number and at once its unit: ep (epochs), ba
+     ^ 'j' is not a unit. A duration is a number directly followed by
 Hold(0x10)
-     ^ 'x10' is no unit
+     ^ 'x10' is not a unit
 Hold(10ep)
      ^ 10ep is a duration .* Pass parse(text, horizon=Horizon(steps_per_epoch=...)).
 Hold(1) >> Cosine(.5dur) >> Hold(2tok)
@@ -196,7 +196,7 @@ Hold(10 ep)
 Hold(１)
      ^ '１' has no meaning
 Ｈold(1)
-^ 'Ｈold' is no schedule
+^ 'Ｈold' is not a schedule
 Hold(*[1])
      ^ A number is needed here, but here is '*'
 Hold(**{1: 2})
@@ -212,13 +212,13 @@ Table([])
 Table([[1, 2, 3]])
 ^ Table([[1, 2, 3]]): rows must be
 lambda: Hold(1)
-^ 'lambda' is no schedule
+^ 'lambda' is not a schedule
 [Hold(1) for x in y]
 ^ A schedule or a number is needed here
 Hold(1) if 1 else Hold(2)
         ^ Only >>, * and + join schedules
 f'{Hold(1)}'
-^ 'f' is no schedule
+^ 'f' is not a schedule
 Hold(b'1')
      ^ A number is needed here, but here is 'b'
 'Hold(1)'
@@ -228,11 +228,11 @@ Hold(1); Hold(2)
 Hold(1) # comment
         ^ '#' has no meaning
 (x := Hold(1))
- ^ 'x' is no schedule
+ ^ 'x' is not a schedule
 print(1)
-^ 'print' is no schedule
+^ 'print' is not a schedule
 __import__('os').system('true')
-^ '__import__' is no schedule
+^ '__import__' is not a schedule
 Absolute(Hold(1)) * 2
                   ^ Absolute(...) marks a whole expression: nothing can follow
 2 * Absolute(Hold(1))
@@ -270,7 +270,7 @@ def test_a_mistake_is_pointed_at(text: str, column: int, message: str) -> None:
 def test_in_a_text_of_several_lines_the_line_is_named_and_shown() -> None:
     with pytest.raises(TextError) as refused:
         parse("Hold(1)\r\n  >> Linear(2)\r\n  >> Bad(3)\r\n")
-    assert str(refused.value).startswith("Line 3: 'Bad' is no schedule")
+    assert str(refused.value).startswith("Line 3: 'Bad' is not a schedule")
     assert str(refused.value).split("\n")[1:] == ["      >> Bad(3) ", "         ^"]
 
 
@@ -330,9 +330,9 @@ def test_a_duration_may_stand_where_steps_are_counted(
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("Hold(1) >> Hold(2sec)", "2sec", "'sec' is no unit"),
-        ("Hold(2EP)", "2EP", "'EP' is no unit"),
-        ("Hold(1__0ep)", "1__0ep", "'1__0' is no number"),
+        ("Hold(1) >> Hold(2sec)", "2sec", "'sec' is not a unit"),
+        ("Hold(2EP)", "2EP", "'EP' is not a unit"),
+        ("Hold(1__0ep)", "1__0ep", "'1__0' is not a number"),
         ("Hold(1, value=1ep)", "1ep", "1ep is a duration, and this is a value"),
         ("Step(1ep, 0.1dur)", "0.1dur", "0.1dur is a duration, and this is a value"),
         ("Hold(1) * 2ep", "2ep", "A schedule or a number is needed here"),
@@ -358,7 +358,7 @@ def test_a_duration_that_the_horizon_cannot_count_names_what_is_missing() -> Non
     with pytest.raises(TextError) as refused:
         parse("Warmup(500ba) >> Cosine(9ep) >> Hold(1tok)", horizon=Horizon(steps=10_000))
     said, line, caret = str(refused.value).rsplit("\n", 2)
-    assert "epochs need steps_per_epoch, and Horizon(steps=10000) has none" in said
+    assert "epochs need steps_per_epoch, but Horizon(steps=10000) has none" in said
     assert "Give Horizon(steps_per_epoch=...)" in said
     assert line[caret.index("^") :].startswith("9ep")
 

@@ -89,7 +89,7 @@ def test_the_field_that_a_unit_lacks_is_named_and_no_other_one_stands_in(
     numbers = dict.fromkeys(["steps", "steps_per_epoch", "tokens_per_step", "samples_per_step"], 8)
     assert Horizon(**numbers).steps_in(duration) in (8, 0.125)
     del numbers[field]
-    with pytest.raises(InvalidValue, match=rf"need {field}, and Horizon\(.*Give Horizon\({field}="):
+    with pytest.raises(InvalidValue, match=rf"need {field}, but Horizon\(.*Give Horizon\({field}="):
         Horizon(**numbers).steps_in(duration)
 
 
@@ -98,7 +98,7 @@ def test_the_field_that_a_unit_lacks_is_named_and_no_other_one_stands_in(
     ["", "10", "ep", "10 ep", " 10ep", "-1ep", "10ep\n", "1sec", "1EP", "1__0ep", "1e9ep9"],
 )
 def test_what_is_no_duration_is_refused(duration: str) -> None:
-    with pytest.raises(InvalidValue, match=r"is no (duration|unit|number)"):
+    with pytest.raises(InvalidValue, match=r"is not a (duration|unit|number)"):
         Horizon(steps_per_epoch=5).steps_in(duration)
 
 

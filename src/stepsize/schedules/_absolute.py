@@ -13,7 +13,7 @@ __all__ = ["Absolute"]
 class Absolute:
     """The values of ``schedule`` are the rates themselves; the groups' base rates are ignored.
 
-    It is no schedule but an outermost mark, taken by ``attach``, ``Policy``, ``Scheduler``,
+    It is not a schedule but an outermost mark, taken by ``attach``, ``Policy``, ``Scheduler``,
     ``parse`` and the command line.
 
     Args:
@@ -33,8 +33,11 @@ class Absolute:
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidType(
-                f"Absolute({self.schedule!r}): it marks one whole schedule, but got a "
-                f"{type(self.schedule).__name__}. Example: Absolute(Linear(1000, 3e-4, 0))."
+                f"Absolute({self.schedule!r})",
+                "it marks one whole schedule",
+                f"got a {type(self.schedule).__name__}",
+                "Example: Absolute(Linear(1000, 3e-4, 0)).",
+                "schedule",
             )
         check_limit(repr(self), len(repr(self)), MAX_TEXT, "characters")
 

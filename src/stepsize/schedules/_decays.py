@@ -161,8 +161,11 @@ class Rex(Curve):
 def _check_bound(call: str, steps: float, bound: float) -> None:
     if bound < steps:
         raise InvalidValue(
-            f"{call}: bound must be at least steps ({steps!r}), but is {bound!r}. It is the "
-            "longest run that the curve is made for."
+            call,
+            f"{{bound}} must be at least {{steps}} ({steps!r})",
+            f"is {bound!r}",
+            "It is the longest run that the curve is made for.",
+            "bound",
         )
 
 

@@ -44,19 +44,24 @@ def schedule_function(name: str) -> Callable[[F], F]:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValue(
-            f"schedule_function({name!r}): a name has letters, digits, '_', '-' and '.', at most "
-            'a hundred, and starts with a letter or "_". Example: "my_decay".'
+            f"schedule_function({name!r})",
+            "a name has letters, digits, '_', '-' and '.', at most a hundred, and starts with a "
+            "letter or '_'",
+            remedy='Example: "my_decay".',
+            argument="name",
         )
 
     def register(function: F) -> F:
         known = _registered.get(name)
         if known is not None and _origin(known) != _origin(function):
             raise InvalidValue(
-                f"schedule_function({name!r}): the name belongs to {_origin(known)} already. "
-                "Choose another name."
+                f"schedule_function({name!r})",
+                f"the name belongs to {_origin(known)} already",
+                remedy="Choose another name.",
+                argument="name",
             )
         if not callable(function):
-            raise InvalidType(f"schedule_function({name!r}): {function!r} cannot be called.")
+            raise InvalidType(f"schedule_function({name!r})", f"{function!r} cannot be called")
         _names.pop(id(known), None)
         _registered[name] = function
         _names[id(function)] = name
@@ -66,7 +71,7 @@ def schedule_function(name: str) -> Callable[[F], F]:
 
 
 def _origin(function: Callable[..., Any]) -> str:
-    # A reloaded module or notebook cell defines the same function anew: that is no clash.
+    # A reloaded module or notebook cell defines the same function anew, which is not a clash.
     name = getattr(function, "__qualname__", None)
     return repr(function) if name is None else f"{function.__module__}.{name}"
 
@@ -102,14 +107,18 @@ class Function(Schedule):
             if given not in _registered:
                 known = ", ".join(sorted(_registered)) or "none"
                 raise InvalidValue(
-                    f"Function({given!r}): no function is registered under this name (registered: "
-                    f"{known}). Run the code that has @schedule_function({given!r}) first."
+                    f"Function({given!r})",
+                    f"no function is registered under this name (registered: {known})",
+                    remedy=f"Run the code that has @schedule_function({given!r}) first.",
                 )
             object.__setattr__(self, "function", _registered[given])
         elif not callable(given):
             raise InvalidType(
-                f"Function({given!r}): function must be callable, but is a {type(given).__name__}."
-                " For one value for ever write Constant(value)."
+                f"Function({given!r})",
+                "{function} must be callable",
+                f"is a {type(given).__name__}",
+                "For one value for ever write Constant(value).",
+                "function",
             )
 
     @cached_property
@@ -125,8 +134,10 @@ class Function(Schedule):
     def _require_names(self) -> None:
         if self.name is None:
             raise UnregisteredFunction(
-                f"{self!r} cannot be saved: its function has no name that could be read back. "
-                'Define it with def, under the decorator @stepsize.schedule_function("a_name").'
+                repr(self),
+                "it cannot be saved: its function has no name that could be read back",
+                remedy="Define it with def, under the decorator "
+                '@stepsize.schedule_function("a_name").',
             )
 
     @cached_property
@@ -139,8 +150,10 @@ class Function(Schedule):
         value = ops.apply(self.function, t)  # type: ignore[arg-type]  # a name was resolved
         if ops.scalar and not math.isfinite(value):
             raise InvalidValue(
-                f"{self!r}: the value at position {t:g} is {value}, but a rate must be finite. "
-                "Mend the function, or limit where it is used with .until(steps)."
+                repr(self),
+                "a rate must be finite",
+                f"the value at position {t:g} is {value}",
+                "Mend the function, or limit where it is used with .until(steps).",
             )
         return value
 

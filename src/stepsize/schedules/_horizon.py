@@ -51,24 +51,27 @@ def read_duration(text: str) -> Duration:
     """Take a duration such as ``10ep`` apart.
 
     Raises:
-        InvalidType: ``text`` is no string.
-        InvalidValue: It is no duration.
+        InvalidType: ``text`` is not a string.
+        InvalidValue: It is not a duration.
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidType(
-            f"{text!r}: a duration is a text such as '10ep', but this is a {type(text).__name__}."
+            repr(text), "a duration is a text such as '10ep'", f"this is a {type(text).__name__}"
         )
     found = _DURATION.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if found is None or found[2] not in _UNITS:
         units = ", ".join(f"{unit} ({counts})" for unit, (counts, *_) in _UNITS.items())
-        what = f"{text[:40]!r} is no duration" if found is None else f"{found[2]!r} is no unit"
-        raise InvalidValue(f"{what}. A duration is a number and at once its unit: {units}.")
+        raise InvalidValue(
+            repr(text[:40]),
+            "it is not a duration" if found is None else f"{found[2]!r} is not a unit",
+            remedy=f"A duration is a number directly followed by its unit: {units}.",
+        )
     try:
         size = float(found[1])
     except ValueError:  # 1__0
-        raise InvalidValue(f"{found[1]!r} is no number.") from None
+        raise InvalidValue(repr(text), f"{found[1]!r} is not a number") from None
     if size > _MOST:
-        raise InvalidValue(f"{text}: a duration's number is at most 2^53.")
+        raise InvalidValue(text, "a duration's number is at most 2^53")
     # Decimal digits are read as they stand: 0.07 of 100 steps are 7, and not 7.000000000000001.
     # What no double can tell from zero is zero, lest 1e-999999999 is written out.
     number = Fraction(found[1].replace("_", "")) if size else Fraction(0)
@@ -98,7 +101,7 @@ class Horizon:
         samples_per_step: Samples in an optimizer step, counted likewise, > 0.
 
     Raises:
-        InvalidType: An argument is no number.
+        InvalidType: An argument is not a number.
         InvalidValue: It is not above 0, or too large.
 
     >>> from stepsize import Horizon, parse
@@ -138,8 +141,8 @@ class Horizon:
             An int where the steps are whole, otherwise the double nearest to the exact quotient.
 
         Raises:
-            InvalidType: ``duration`` is no string.
-            InvalidValue: It is no duration, lasts more than 2^53 steps, or needs a field that this
+            InvalidType: ``duration`` is not a string.
+            InvalidValue: It is not a duration, lasts more than 2^53 steps, or needs a field that this
                 horizon does not give.
 
         >>> from stepsize import Horizon
@@ -148,14 +151,15 @@ class Horizon:
         >>> Horizon(steps=100).steps_in("2ep")
         Traceback (most recent call last):
             ...
-        stepsize.errors.InvalidValue: 2ep: epochs need steps_per_epoch, and Horizon(steps=100)...
+        stepsize.errors.InvalidValue: 2ep: epochs need steps_per_epoch, but Horizon(...
         """
         number, unit = read_duration(duration)
         steps = number * self._size(duration, unit) ** (-1 if unit.several_in_a_step else 1)
         if steps > _MOST:
             raise InvalidValue(
-                f"{duration}: a duration lasts at most 2^53 optimizer steps, but with {self!r} "
-                f"this is {float(steps):g}."
+                duration,
+                "a duration lasts at most 2^53 optimizer steps",
+                f"with {self!r} this is {float(steps):g}",
             )
         return int(steps) if steps.denominator == 1 else float(steps)
 
@@ -165,9 +169,11 @@ class Horizon:
         size = getattr(self, unit.field)
         if size is None:
             raise InvalidValue(
-                f"{duration}: {unit.counts} need {unit.field}, and {self!r} has none. "
+                duration,
+                f"{unit.counts} need {unit.field}",
+                f"{self!r} has none",
                 f"Give Horizon({unit.field}=...), on the command line "
-                f"--{unit.field.replace('_', '-')}."
+                f"--{unit.field.replace('_', '-')}.",
             )
         return Fraction(repr(size))
 
@@ -205,7 +211,7 @@ def total_steps(
         The number of optimizer steps; for one epoch it is a ``Horizon``'s ``steps_per_epoch``.
 
     Raises:
-        InvalidType: An argument is no number.
+        InvalidType: An argument is not a number.
         InvalidValue: An argument is not whole or below 1, or no batch is left.
 
     >>> from stepsize import total_steps
@@ -235,8 +241,10 @@ def total_steps(
     batches = samples // together if drop_last else _ceil(samples, together)
     if batches == 0:
         raise InvalidValue(
-            f"{call}: with drop_last a step needs a whole batch on every rank, {together:,} "
-            f"samples, but the data set has {samples:,}. Make the batch smaller or keep the last."
+            call,
+            f"with {{drop_last}} a step needs a whole batch on every rank, {together:,} samples",
+            f"the data set has {samples:,}",
+            "Make the batch smaller or keep the last.",
         )
     return passes * _ceil(batches, group)
 

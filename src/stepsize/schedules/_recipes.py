@@ -28,8 +28,10 @@ def _rest(call: str, total: float, **parts: float) -> float:
     if rest < 0:
         named = " and ".join(f"{name} ({part!r})" for name, part in parts.items())
         raise InvalidValue(
-            f"{call}: {named} must fit into total, but total is {total!r}. "
-            "Shorten them or lengthen the run."
+            call,
+            f"{named} must fit into {{total}}",
+            f"total is {total!r}",
+            "Shorten them or lengthen the run.",
         )
     return rest
 

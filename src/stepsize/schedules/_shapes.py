@@ -233,8 +233,10 @@ class MultiStep(Endless):
         given: object = self.factors
         if not isinstance(given, Mapping) or not given:
             raise InvalidType(
-                f"MultiStep({given!r}): factors must be a mapping {{position: factor}} with at "
-                "least one entry. Example: MultiStep({30: 0.1, 60: 0.1})."
+                f"MultiStep({given!r})",
+                "factors must be a mapping {position: factor} with at least one entry",
+                remedy="Example: MultiStep({30: 0.1, 60: 0.1}).",
+                argument="factors",
             )
         call = self._call()
         checked = {
@@ -261,7 +263,11 @@ class _FrozenMapping(dict[float, float]):
     """A dictionary that cannot be changed, so that a schedule stays a value."""
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise InvalidType("A schedule is immutable. Build another one with the new numbers.")
+        raise InvalidType(
+            "schedule.factors",
+            "a schedule is immutable",
+            remedy="Build another one with the new numbers.",
+        )
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = _refuse
@@ -293,8 +299,10 @@ class Table(Schedule):
             for row in rows
         ):
             raise InvalidType(
-                f"Table({given!r}): rows must be a list of [steps, value] pairs with at least one "
-                "pair. Example: Table([[10, 1], [10, 0.1]])."
+                f"Table({given!r})",
+                "{rows} must be a list of [steps, value] pairs with at least one pair",
+                remedy="Example: Table([[10, 1], [10, 0.1]]).",
+                argument="rows",
             )
         call = f"Table({rows!r})"
         checked = tuple(

@@ -22,6 +22,7 @@ from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue
 from stepsize.schedules.backend import LAST_POSITION, NUMBERS, Operations, evaluate_on_array
 from stepsize.schedules.expression import PRODUCT, SEQUENCE, SUM, Expression, expression
 from stepsize.schedules.fields import SHORTEST, VALUE, AnyNumber, Factor, Length, Period
+from stepsize.words import shortened
 
 __all__ = [
     "ALGEBRA_METHODS",
@@ -48,6 +49,7 @@ ALGEBRA_METHODS = ("over", "per_epoch", "skip", "until", "repeat", "clip", "stai
 Array = TypeVar("Array")
 
 _MAX_STRETCHED_CYCLES = 65_536
+_LONGEST_TEXT = 120
 _MAX_NAMED_CYCLES = 1_000
 
 
@@ -122,15 +124,19 @@ class Schedule(Expression):
         if is_array_api_obj(t):
             return evaluate_on_array(self._at, t)
         raise InvalidType(
-            f"schedule(t): a position is a number or an array, but t is {t!r} ({kind.__name__}). "
-            "For the first n positions write schedule.values(n)."
+            "schedule(t)",
+            "a position is a number or an array",
+            f"t is {t!r} ({kind.__name__})",
+            "For the first n positions write schedule.values(n).",
         )
 
     def _outside(self, t: float) -> float:
         if not -math.inf < t < math.inf:
             raise InvalidValue(
-                f"schedule({t}): a position must be finite, but is {t}. "
-                "For the value that holds past the end, use schedule(schedule.length)."
+                f"schedule({t})",
+                "a position must be finite",
+                f"is {t}",
+                "For the value that holds past the end, use schedule(schedule.length).",
             )
         return float(self._at(0.0 if t < 0 else LAST_POSITION, NUMBERS))
 
@@ -142,7 +148,7 @@ class Schedule(Expression):
         array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
 
         Raises:
-            InvalidValue: ``n`` is negative or no whole number.
+            InvalidValue: ``n`` is negative or has a fraction.
         """
         count = checked_whole_number(
             f"schedule.values({n!r})", "n", n, Range(minimum=0, maximum=2**53)
@@ -204,8 +210,10 @@ class Schedule(Expression):
             return checked_whole_number(call, "steps", steps, Range(minimum=1))
         if math.isinf(self.length):
             raise EndlessSchedule(
-                f"({self!r}).{verb}(): the schedule is endless. "
-                f"Say how much of it to show: .{verb}(steps=1000)."
+                f"({self!r}).{verb}()",
+                "the schedule is endless",
+                remedy=f"Say how much of it to show: .{verb}(steps=1000).",
+                argument="steps",
             )
         return max(1, math.ceil(self.length))
 
@@ -316,9 +324,10 @@ class Schedule(Expression):
 
 def _refuse_operand(operator: str, operand: object) -> Any:
     raise InvalidType(
-        f"schedule {operator} {operand!r}: the other side must be a schedule"
-        f"{'' if operator == '>>' else ' or a number'}, but is a {type(operand).__name__}. "
-        "For a constant value write Hold(steps, value), or Constant(value) as the last phase."
+        f"schedule {operator} {operand!r}",
+        f"the other side must be a schedule{'' if operator == '>>' else ' or a number'}",
+        f"is a {type(operand).__name__}",
+        "For a constant value write Hold(steps, value), or Constant(value) as the last phase.",
     )
 
 
@@ -330,16 +339,19 @@ def _operand(operator: str, operand: Any) -> "Schedule | Number":
     return checked_number(f"schedule {operator} {operand!r}", "the number", operand, VALUE)
 
 
-def _require_end(call: str, schedule: Schedule, remedy: str) -> None:
+def _require_end(call: str, schedule: Schedule, consequence: str, remedy: str) -> None:
     if math.isinf(schedule.length):
-        raise EndlessSchedule(f"{call}: {schedule!r} is endless, so {remedy}")
+        rule = f"{shortened(repr(schedule), _LONGEST_TEXT)} is endless, so {consequence}"
+        raise EndlessSchedule(call, rule, remedy=remedy)
 
 
 def _require_positive_length(call: str, schedule: Schedule) -> None:
     if schedule.length < SHORTEST:
         raise InvalidValue(
-            f"{call}: the schedule must last at least {SHORTEST:g} steps, but has length "
-            f"{schedule.length:g}. Give it a longer phase."
+            call,
+            f"the schedule must last at least {SHORTEST:g} steps",
+            f"has length {schedule.length:g}",
+            "Give it a longer phase.",
         )
 
 
@@ -358,8 +370,9 @@ def then(parts: Sequence[Schedule]) -> Schedule:
         _require_end(
             f"{part!r} >> {following!r}",
             part,
-            "nothing can follow it. Give it an end with .until(steps), or write Hold(steps, value) "
-            "instead of Constant(value).",
+            "nothing can follow it",
+            "Give it an end with .until(steps), or write Hold(steps, value) instead of "
+            "Constant(value).",
         )
     lasting = [part for part in flat if part.length > 0] or flat[-1:]
     return lasting[0] if len(lasting) == 1 else Then(tuple(lasting))
@@ -539,7 +552,7 @@ class Stretched(_Wrapper):
 
     def _check(self) -> None:
         _require_end(
-            self._call(), self.schedule, "it has no length to stretch. Use .until(steps) first."
+            self._call(), self.schedule, "it has no length to stretch", "Use .until(steps) first."
         )
         _require_positive_length(self._call(), self.schedule)
 
@@ -672,29 +685,35 @@ class Repeated(_Wrapper):
             allowed = Range(minimum=1, maximum=2**53, remedy="Leave it out to repeat for ever.")
             times = checked_whole_number(call, "times", self.times, allowed)
             object.__setattr__(self, "times", times)
-        _require_end(call, self.schedule, "it cannot start again. Use .until(steps) first.")
+        _require_end(call, self.schedule, "it cannot start again", "Use .until(steps) first.")
         _require_positive_length(call, self.schedule)
         if self.times is None and self.stretch < 1:
             raise InvalidValue(
-                f"{call}: cycles that grow shorter need times=..., but stretch is "
-                f"{self.stretch!r} and times is missing: endlessly many would fit into "
-                f"{self.schedule.length / (1 - self.stretch):g} steps."
+                call,
+                "cycles that grow shorter need times=...",
+                f"stretch is {self.stretch!r} and times is missing: endlessly many would fit into "
+                f"{self.schedule.length / (1 - self.stretch):g} steps",
             )
         if self.stretch != 1 and len(self._cycles.start) > _MAX_STRETCHED_CYCLES:
             raise InvalidValue(
-                f"{call}: at most {_MAX_STRETCHED_CYCLES:,} cycles may differ in length. "
-                "Use a stretch further from 1, or fewer times."
+                call,
+                f"at most {_MAX_STRETCHED_CYCLES:,} cycles may differ in length",
+                remedy="Use a stretch further from 1, or fewer times.",
             )
         if self.times is not None and self.length > LAST_POSITION:
             raise InvalidValue(
-                f"{call}: all cycles together must last at most 2**53 steps, but last "
-                f"{self.length:g}. Leave times out to repeat for ever."
+                call,
+                "all cycles together must last at most 2**53 steps",
+                f"last {self.length:g}",
+                "Leave times out to repeat for ever.",
             )
         shortest = self.schedule.length * self._cycles.stretch[-1]
         if shortest < SHORTEST:
             raise InvalidValue(
-                f"{call}: the last cycle must last at least {SHORTEST:g} steps, but lasts "
-                f"{shortest:g}. Use fewer times, or a stretch nearer to 1."
+                call,
+                f"the last cycle must last at least {SHORTEST:g} steps",
+                f"lasts {shortest:g}",
+                "Use fewer times, or a stretch nearer to 1.",
             )
 
     @cached_property
@@ -772,10 +791,10 @@ class Clipped(_Wrapper):
 
     def _check(self) -> None:
         if self.low is None and self.high is None:
-            raise InvalidValue(f"{self._call()}: give low=, high= or both.")
+            raise InvalidValue(self._call(), "give {low=}, {high=} or both")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise InvalidValue(
-                f"{self._call()}: low must not exceed high, but {self.low!r} > {self.high!r}."
+                self._call(), "{low} must not exceed {high}", f"{self.low!r} > {self.high!r}"
             )
 
     @cached_property

@@ -162,8 +162,9 @@ class _Arrays:
             return self._xp.reshape(self._doubles(one_by_one), t.shape)
         if result.shape != t.shape:
             raise InvalidType(
-                f"Function({function!r}) must give one value per position: "
-                f"for positions of shape {tuple(t.shape)} it gave shape {tuple(result.shape)}."
+                f"Function({function!r})",
+                f"it must give one value per position, of shape {tuple(t.shape)}",
+                f"gave shape {tuple(result.shape)}",
             )
         return result
 
@@ -188,8 +189,10 @@ def evaluate_on_array(formula: Callable[[Any, Operations], Any], t: Any) -> Any:
         dtype = xp.__array_namespace_info__().default_dtypes(device=device(t))["real floating"]
     else:
         raise InvalidType(
-            f"schedule(t): positions are real numbers, but t has dtype {t.dtype}. "
-            "Convert it to an integer or floating dtype."
+            "schedule(t)",
+            "positions are real numbers",
+            f"t has dtype {t.dtype}",
+            "Convert it to an integer or floating dtype.",
         )
     with _precision(t):
         double = xp.astype(t, xp.float64)

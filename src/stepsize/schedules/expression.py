@@ -41,9 +41,10 @@ def check_limit(text: str, measured: int, limit: int, unit: str) -> None:
     """Refuse the expression written ``text`` if it has more than ``limit`` of ``unit``."""
     if measured > limit:
         raise LimitExceeded(
-            f"{text[:60]}...: an expression has at most {limit:,} {unit}, so that "
-            f"it can be saved and read back, but this one has {measured:,}. "
-            "Write a long list of values as one Table, and repetition as .repeat()."
+            f"{text[:60]}...",
+            f"an expression has at most {limit:,} {unit}, so that it can be saved and read back",
+            f"this one has {measured:,}",
+            "Write a long list of values as one Table, and repetition as .repeat().",
         )
 
 

@@ -39,8 +39,12 @@ from stepsize.schedules._horizon import NUMBER, UNIT, Horizon, read_duration
 from stepsize.schedules.algebra import ALGEBRA_METHODS, Product, Schedule, Sum, then
 from stepsize.schedules.expression import MAX_NESTING, MAX_NODES, MAX_TEXT
 from stepsize.schedules.fields import FACTOR, VALUE
+from stepsize.words import shortened
 
 __all__ = ["known_names", "parse"]
+
+
+_LONGEST_MESSAGE = 400
 
 
 def known_names() -> Mapping[str, Callable[..., Schedule]]:
@@ -68,9 +72,9 @@ def parse(text: str, *, horizon: Horizon | None = None) -> Schedule | Absolute:
         The schedule, or the marked one.
 
     Raises:
-        TextError: The text is no schedule, or the horizon lacks what a duration needs; the message
-            points at the place.
-        InvalidType: ``text`` is no string, or ``horizon`` is none.
+        TextError: The text is not a schedule, or the horizon lacks what a duration needs; the
+            message points at the place.
+        InvalidType: ``text`` is not a string, or ``horizon`` is not a Horizon.
 
     >>> from stepsize import Horizon, parse
     >>> parse("Warmup(500) >> Cosine(9_500, end=0.1)")
@@ -84,22 +88,28 @@ def parse(text: str, *, horizon: Horizon | None = None) -> Schedule | Absolute:
     """
     if not isinstance(text, str):
         raise InvalidType(
-            f"parse({text!r}): a text is needed, but this is a {type(text).__name__}."
+            f"parse({text!r})", "a text is needed", f"this is a {type(text).__name__}"
         )
     if not (horizon is None or isinstance(horizon, Horizon)):
         raise InvalidType(
-            f"parse(..., horizon={horizon!r}): a Horizon is needed, but this is a "
-            f"{type(horizon).__name__}. Example: Horizon(steps=10_000, steps_per_epoch=500)."
+            f"parse(..., horizon={horizon!r})",
+            "a Horizon is needed",
+            f"this is a {type(horizon).__name__}",
+            "Example: Horizon(steps=10_000, steps_per_epoch=500).",
+            "horizon",
         )
     if len(text) > MAX_TEXT:
         raise TextError(
-            f"parse({text[:40]!r}...): a schedule's text has at most {MAX_TEXT:,} characters, but "
-            f"this has {len(text):,}. Is it the right file?"
+            f"parse({text[:40]!r}...)",
+            f"a schedule's text has at most {MAX_TEXT:,} characters",
+            f"this has {len(text):,}",
+            "Is it the right file?",
         )
     if not text.strip():
         raise TextError(
-            f"parse({text[:40]!r}): there is nothing in this text. "
-            "Example: 'Warmup(500) >> Cosine(9500)'."
+            f"parse({text[:40]!r})",
+            "there is nothing in this text",
+            remedy="Example: 'Warmup(500) >> Cosine(9500)'.",
         )
     return _Reader(text, horizon).read()
 
@@ -110,9 +120,11 @@ def _fail(text: str, place: int, message: str, cause: BaseException | None = Non
     line = text[start:].partition("\n")[0]
     left = max(0, place - start - 50)
     window = "".join(c if c.isprintable() else " " for c in line[left : left + 78])
-    where = f"Line {text.count(chr(10), 0, place) + 1}: " if "\n" in text.strip() else ""
+    where = f"Line {text.count(chr(10), 0, place) + 1}" if "\n" in text.strip() else ""
     caret = " " * (place - start - left) + "^"
-    raise TextError(f"{where}{message}\n    {window}\n    {caret}") from cause
+    # In place of a remedy the place in the text, which a shortened message must not lose.
+    shown = f"\n    {window}\n    {caret}"
+    raise TextError(where, shortened(message, _LONGEST_MESSAGE), remedy=shown) from cause
 
 
 # ------------------------------------------------------------------ tokens
@@ -248,7 +260,7 @@ class _Reader:
             close = [known for known in self._known if known.lower() == name.text.lower()]
             known = f"There are: {', '.join(self._known)}."
             remedy = f"Did you mean {close[0]}?" if close else known
-            self._fail(name.place, f"{name.text!r} is no schedule or recipe. {remedy}")
+            self._fail(name.place, f"{name.text!r} is not a schedule or recipe. {remedy}")
         return self._called(name, self._known[name.text])
 
     def _method(self, schedule: Schedule) -> Schedule:
@@ -256,7 +268,8 @@ class _Reader:
         if name.text not in ALGEBRA_METHODS:
             known = ", ".join(f".{method}()" for method in ALGEBRA_METHODS)
             self._fail(
-                name.place, f"{name.text!r} is no method of a schedule's text. There are: {known}."
+                name.place,
+                f"{name.text!r} is not a method of a schedule's text. There are: {known}.",
             )
         return self._called(name, getattr(schedule, name.text))
 
@@ -354,7 +367,7 @@ class _Reader:
             if math.isfinite(number) and literal.replace("_", "").isdigit():
                 number = int(literal)
         except ValueError:  # 1__0, or thousands of zeros before an integer
-            self._fail(place, f"{literal[:40]!r} is no number.")
+            self._fail(place, f"{literal[:40]!r} is not a number.")
         if math.isinf(number):
             self._fail(place, "A number must be finite, but this one is too large.")
         return -number if negative else number
