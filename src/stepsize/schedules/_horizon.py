@@ -142,8 +142,8 @@ class Horizon:
 
         Raises:
             InvalidType: ``duration`` is not a string.
-            InvalidValue: It is not a duration, lasts more than 2^53 steps, or needs a field that this
-                horizon does not give.
+            InvalidValue: It is not a duration, lasts more than 2^53 steps, or needs a field that
+                this horizon does not give.
 
         >>> from stepsize import Horizon
         >>> Horizon(steps=100).steps_in("0.07dur")
