@@ -40,7 +40,7 @@ def test_a_store_an_experiment_and_a_run_are_read(tmp_path: Path) -> None:
 def test_a_line_that_was_cut_short_is_left_out_and_noted(tmp_path: Path) -> None:
     _, cut = read_logs(store(tmp_path))
     assert cut.quantities["lr"].values.tolist() == [0.1]
-    assert cut.notes == ("Left out: 1 lines are not whole.",)
+    assert tuple(map(str, cut.notes)) == ("Left out: 1 line is not whole.",)
 
 
 def test_a_run_without_metrics_is_refused(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_run_without_metrics_does_not_hide_the_others(tmp_path: Path) -> None:
     (folder / "0" / "a0" / "meta.yaml").write_text("")
     first, _ = read_logs(folder)
     assert first.name == "name of a1"
-    assert f"Left out: {str(folder / '0' / 'a0')!r}" in first.notes[0]
+    assert f"Left out: {str(folder / '0' / 'a0')!r}" in tuple(map(str, first.notes))[0]
 
 
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="MLflow is not installed")

@@ -18,7 +18,7 @@ def test_the_runs_of_a_file_come_in_their_order_with_what_they_planned(tmp_path:
                 recorder(Tick(step, {"lr": 0.1, "momentum": 0.9}, {"loss": 1 / (1 + step)}))
     first, second = read_logs(path)
     assert [first.name, second.name] == ["first", "second"]
-    assert (first.form, first.steps, first.notes) == ("run file", 20, ())
+    assert (first.form, first.steps, tuple(map(str, first.notes))) == ("run file", 20, ())
     assert first.quantities["lr"].values.tolist() == [0.1] * 3
     assert first.metrics["loss"].values.tolist() == [1, 1 / 2, 1 / 3]
 

@@ -21,6 +21,10 @@ def read(path: Path) -> LoggedRun:
     return run
 
 
+def notes(run: LoggedRun) -> tuple[str, ...]:
+    return tuple(map(str, run.notes))
+
+
 def points(run: LoggedRun, name: str) -> list[tuple[float, float]]:
     curve = (dict(run.quantities) | dict(run.metrics))[name]
     return list(zip(curve.positions.tolist(), curve.values.tolist(), strict=True))
@@ -31,7 +35,7 @@ def points(run: LoggedRun, name: str) -> list[tuple[float, float]]:
 def test_a_table_is_read_with_its_rate_apart(tmp_path: Path, separator: str, mark: str) -> None:
     text = "step,lr,loss\n0,0.1,2.5\n10,0.2,1.5\n".replace(",", separator)
     run = read(written(tmp_path, mark + text))
-    assert (run.form, run.name, run.notes) == ("CSV", "log", ())
+    assert (run.form, run.name, notes(run)) == ("CSV", "log", ())
     assert points(run, "lr") == [(0, 0.1), (10, 0.2)]
     assert points(run, "loss") == [(0, 2.5), (10, 1.5)]
     assert list(run.quantities) == ["lr"]
@@ -50,7 +54,7 @@ def same(path: Path) -> LoggedRun:
 def test_utf_16_is_read_by_its_mark(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes("step,lr,loss\n0,0.1,2.5\n10,0.2,1.5\n".encode("utf-16"))
-    assert same(path).notes == ()
+    assert notes(same(path)) == ()
 
 
 @pytest.mark.parametrize("header", ["step,lr,loss", "step,lr,loss,"])
@@ -61,12 +65,12 @@ def test_a_separator_after_each_row_is_no_cell(tmp_path: Path, header: str) -> N
 @pytest.mark.parametrize("above", ["# run 7, of today\nstep,lr,loss", "# of\n\n# step,lr,loss"])
 def test_comments_may_stand_above_the_header_or_be_it(tmp_path: Path, above: str) -> None:
     run = same(written(tmp_path, f"{above}\n0,0.1,2.5\n10,0.2,1.5\n# done\n"))
-    assert (run.notes, run.cut_short) == ((), False)
+    assert (notes(run), run.cut_short) == ((), False)
 
 
 def test_decimal_commas_are_read_beside_semicolons_and_noted(tmp_path: Path) -> None:
     run = same(written(tmp_path, "step;lr;loss\n0;0,1;2,5\n10;2,0e-1;1,5\n"))
-    assert run.notes == ("Commas in numbers were read as decimal points.",)
+    assert notes(run) == ("Commas in numbers were read as decimal points.",)
 
 
 @pytest.mark.parametrize("step", [7, 10**18])
@@ -75,7 +79,7 @@ def test_where_no_step_tells_rows_apart_they_are_numbered(tmp_path: Path, step: 
     text = "step,lr,loss\n" + "".join(f"{step},0.1,{loss}\n" for loss in losses)
     run = read(written(tmp_path, text))
     assert run.metrics["loss"].positions.tolist() == [0, 1, 2]
-    assert run.notes == (
+    assert notes(run) == (
         "All steps that were logged are equal, or beyond 2^53: positions are the numbers of the "
         "rows, not 'step'.",
         "'loss': 1 of 3 values are not finite.",
@@ -84,20 +88,20 @@ def test_where_no_step_tells_rows_apart_they_are_numbered(tmp_path: Path, step: 
 
 def test_steps_beyond_what_can_be_counted_are_noted(tmp_path: Path) -> None:
     run = read(written(tmp_path, f"step,loss\n0,3\n1,2\n{10**18},1\n"))
-    assert run.notes == ("1 points lie at steps beyond 2^53, where rules do not look.",)
+    assert notes(run) == ("1 point lies at positions beyond 2^53, where rules do not look.",)
 
 
 def test_two_columns_of_one_name_are_noted(tmp_path: Path) -> None:
     run = read(written(tmp_path, "step,loss,loss\n0,3,4\n"))
     assert points(run, "loss") == [(0, 4)]
-    assert run.notes == ("Several columns are called 'loss': the last one counts.",)
+    assert notes(run) == ("Several columns are called 'loss': the last one counts.",)
 
 
 def test_a_log_of_two_runs_is_noted(tmp_path: Path) -> None:
     rows = [f"{epoch},{0.1},{3 / (1 + epoch) + again}\n" for again in (0, 1) for epoch in range(50)]
     run = read(written(tmp_path, "epoch,lr,loss\n" + "".join(rows)))
-    assert "Up to 50 steps come again with other values ('loss')" in run.notes[1]
-    assert "each to its own file" in run.notes[1]
+    assert "Up to 50 positions come again with other values ('loss')" in notes(run)[0]
+    assert "each to its own file" in notes(run)[0]
 
 
 def test_lightnings_table_has_gaps_and_rates_in_rows_of_their_own(tmp_path: Path) -> None:
@@ -127,13 +131,13 @@ def test_the_newest_of_several_folders_counts(tmp_path: Path) -> None:
 def test_keras_table_counts_epochs_and_says_so(tmp_path: Path) -> None:
     run = read(written(tmp_path, "epoch,learning_rate,loss,val_loss\n0,0.1,3,4\n1,0.1,2,3\n"))
     assert points(run, "val_loss") == [(0, 4), (1, 3)]
-    assert run.notes == ("No column counts steps: positions are those of 'epoch'.",)
+    assert (run.counter, run.unit) == ("epoch", "epoch")
 
 
 def test_rows_without_a_counter_are_numbered_and_a_note_says_so(tmp_path: Path) -> None:
     run = read(written(tmp_path, "loss\n3\n2\n"))
     assert points(run, "loss") == [(0, 3), (1, 2)]
-    assert "numbers of the rows" in run.notes[0]
+    assert "numbers of the rows" in notes(run)[0]
 
 
 def test_json_lines_may_nest_and_a_row_without_a_step_belongs_to_the_one_before(
@@ -148,7 +152,7 @@ def test_json_lines_may_nest_and_a_row_without_a_step_belongs_to_the_one_before(
     assert (run.form, points(run, "train/loss")[0]) == ("JSON lines", (5, 2))
     assert points(run, "lr") == [(5, 0.001)]
     assert points(run, "val_loss") == [(5, 1.5)]
-    assert run.notes == ("'train/loss': 1 of 2 values are not finite.",)
+    assert notes(run) == ("'train/loss': 1 of 2 values are not finite.",)
 
 
 def test_the_trainers_state_gives_rates_losses_and_the_planned_steps(tmp_path: Path) -> None:
@@ -186,7 +190,7 @@ def test_an_object_of_lists_and_a_list_of_objects_are_the_same_log(tmp_path: Pat
 def test_a_table_that_was_cut_short_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None:
     run = read(written(tmp_path, "step,lr,loss\n0,1,2.5\n1,1,1.5\n2,0.1"))
     assert points(run, "loss") == [(0, 2.5), (1, 1.5)]
-    assert run.notes == ("Left out: line 4 not whole. The file may have been cut short.",)
+    assert notes(run) == ("Left out: line 4 is not whole. The file may have been cut short.",)
     assert run.cut_short
 
 
@@ -195,13 +199,13 @@ def test_a_last_line_with_all_its_cells_counts_and_a_note_says_what_may_lack(
 ) -> None:
     run = read(written(tmp_path, "step,loss\n0,2.5\n1,1.5\n2,0.1"))
     assert points(run, "loss") == [(0, 2.5), (1, 1.5), (2, 0.1)]
-    assert run.notes == ("Line 4, the last, has no end: its last number may lack digits.",)
+    assert notes(run) == ("Line 4, the last, has no end: its last number may lack digits.",)
     assert not run.cut_short
 
 
 def test_a_line_that_is_not_whole_amid_others_is_no_lost_end(tmp_path: Path) -> None:
     run = read(written(tmp_path, "step,loss\n0,2.5\n1\n2,0.5\n"))
-    assert "line 3 not whole" in run.notes[0]
+    assert "line 3 is not whole" in notes(run)[0]
     assert not run.cut_short
 
 
@@ -211,20 +215,20 @@ def test_json_lines_whose_first_line_is_broken_are_read_from_the_second(
 ) -> None:
     run = read(written(tmp_path, broken + '\n{"step": 1, "loss": 2}\n{"step": 2, "loss": 1}\n'))
     assert (run.form, points(run, "loss")) == ("JSON lines", [(1, 2), (2, 1)])
-    assert "line 1 not whole" in run.notes[0]
+    assert "line 1 is not whole" in notes(run)[0]
     assert not run.cut_short
 
 
 def test_json_lines_that_were_cut_short_are_read_up_to_the_last_whole_one(tmp_path: Path) -> None:
     run = read(written(tmp_path, '{"step": 0, "loss": 2}\n{"step": 1, "lo', "log.jsonl"))
     assert points(run, "loss") == [(0, 2)]
-    assert "line 2 not whole" in run.notes[0]
+    assert "line 2 is not whole" in notes(run)[0]
 
 
 def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
     run = read(written(tmp_path, "step,loss\n0,nan\n1,inf\n2,1\n3,text\n"))
     assert len(points(run, "loss")) == 3
-    assert run.notes == ("'loss': 2 of 3 values are not finite.",)
+    assert notes(run) == ("'loss': 2 of 3 values are not finite.",)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +237,7 @@ def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
         ("", "empty"),
         (" \n ", "empty"),
         ("1,2\n3,4\n", "begins with a line of names"),
-        ("a log\nof words\n", "no log that stepsize knows"),
+        ("a log\nof words\n", "log that stepsize knows"),
         ("step,loss\n", "nothing was logged"),
         ("step,loss", "nothing was logged"),
         ("[]", "nothing was logged"),
@@ -242,9 +246,9 @@ def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
         ("[1, 2]", "no numbers"),
         ('[{"step": 0, "loss": 2}, {"st', "cut short.*Restore it from a copy"),
         ('{"log_history": [', "damaged or was cut short"),
-        ("{not json}\n", "no log that stepsize knows"),
+        ("{not json}\n", "log that stepsize knows"),
         ("[" * 100_000, "nested too deeply"),
-        ("step,loss\n" + '0,"' + "x" * 200_000, "no log that stepsize knows"),
+        ("step,loss\n" + '0,"' + "x" * 200_000, "log that stepsize knows"),
     ],
 )
 def test_what_is_no_log_is_refused_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
@@ -257,7 +261,7 @@ def test_what_is_no_log_is_refused_in_one_sentence(tmp_path: Path, text: str, sa
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"PK\x03\x04\x80\xff" * 50)
-    with pytest.raises(RunFileError, match="no log that stepsize knows"):
+    with pytest.raises(RunFileError, match="log that stepsize knows"):
         read_logs(tmp_path / "model.pt")
 
 

@@ -136,7 +136,7 @@ def _record(diagnosis: _Diagnosis) -> dict[str, Any]:
         "file": diagnosis.file,
         "run": run.name,
         "form": run.form,
-        "notes": run.notes,
+        "notes": [str(note) for note in run.notes],
         "findings": [asdict(finding) for finding in diagnosis.findings],
     }
 

@@ -7,12 +7,17 @@ from stepsize.logs import read_logs
 run.metrics["loss"], run.quantities["lr"], run.notes
 ```
 
-_detect       which form a file or folder has        _logged   a run that was read
-_table        CSV, JSON and JSON lines               _rates    which names are rates
-_tensorboard, _wandb, _mlflow   one form each
+_detect     which form a file or folder has       _logged   a run that was read
+_text       encodings                             _csv, _json, _printed   text of one form each
+_rows       rows made runs: what counts, and which rows and columns belong to which run
+_restarts   counters that begin again             _tables_of_runs   rows that are runs
+_tensorboard, _wandb, _mlflow   one tool each
 
-Nothing is unpickled and nothing is evaluated: a foreign file may mislead, never execute.
+Which column is the loss, the rate or the counter is decided in ``stepsize.columns``. Nothing is
+unpickled and nothing is evaluated: a foreign file may mislead, never execute.
 """
 
-from stepsize.logs._detect import *
-from stepsize.logs._logged import *
+from stepsize.logs._detect import read_logs
+from stepsize.logs._logged import LoggedRun
+
+__all__ = ["LoggedRun", "read_logs"]

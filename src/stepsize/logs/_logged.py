@@ -7,12 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from stepsize.logs._rates import rate_names
+from stepsize.columns import rate_columns
+from stepsize.messages import Message
 from stepsize.record import Series
 
-__all__ = ["LoggedRun"]
-
-NO_COUNT: Final = "All steps that were logged are equal, or beyond 2^53:"
+__all__ = ["LoggedRun", "Points", "count_anything", "non_finite"]
 
 _LAST_POSITION: Final = 2.0**53
 """What is beyond cannot be counted in doubles."""
@@ -26,13 +25,18 @@ class LoggedRun:
     Attributes:
         name: What the log calls the run, or the file's name.
         path: The file or folder that was read.
-        form: What it is: ``"run file"``, ``"CSV"``, ``"JSON"``, ``"JSON lines"``,
+        form: What it is: ``"run file"``, ``"CSV"``, ``"JSON"``, ``"JSON lines"``, ``"printed"``,
             ``"trainer_state.json"``, ``"TensorBoard"``, ``"W&B"`` or ``"MLflow"``.
         quantities: The rates: ``"lr"``, or ``"lr/<group>"``. Of a run file, all driven quantities.
         metrics: All other curves, by the names in the log.
-        steps: How many steps the run was to have, where the log says so.
+        steps: How many steps the run was to have, in its unit, where the log says so.
         notes: What was left out or is strange, each a sentence.
         cut_short: Whether the log is known to have lost its end: the run may have gone on.
+        unfinished: Whether the run itself had not ended when the log was written.
+        counter: The column that counts positions; None if the log has none.
+        unit: What positions count: one of ``stepsize.columns.UNITS``.
+        rate_names: By quantity, the name of its column in the log.
+        settings: Columns that look like a rate and never change: settings of one.
     """
 
     name: str
@@ -41,8 +45,13 @@ class LoggedRun:
     quantities: Mapping[str, Series] = field(hash=False)
     metrics: Mapping[str, Series] = field(hash=False)
     steps: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     cut_short: bool = False
+    unfinished: bool = False
+    counter: str | None = None
+    unit: str = "step"
+    rate_names: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    settings: tuple[str, ...] = ()
 
 
 class Points:
@@ -58,36 +67,57 @@ class Points:
     def __bool__(self) -> bool:
         return bool(self._points)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the curves so far."""
+        return tuple(self._points)
+
     def run(
         self,
         name: str,
         path: Path,
         form: str,
-        steps: float | None = None,
-        notes: tuple[str, ...] = (),
         *,
+        steps: float | None = None,
+        notes: Iterable[Message] = (),
         cut_short: bool = False,
+        unfinished: bool = False,
+        counter: str | None = "step",
+        unit: str = "step",
     ) -> LoggedRun:
         """The run that they make.
 
-        Where no position counts, because all are one or beyond 2^53, the points are numbered.
+        Where positions cannot tell points apart, because all are equal or beyond 2^53, the points
+        are numbered.
         """
+        said = list(notes)
         if any(len(points) > 1 for points in self._points.values()) and not count_anything(
             position for points in self._points.values() for position, _ in points
         ):
-            notes = (*notes, f"{NO_COUNT} positions are the numbers of the points of each curve.")
-            self._points = {name: _numbered(points) for name, points in self._points.items()}
+            said.append(
+                Message(
+                    "All steps that were logged are equal, or beyond 2^53: positions are the "
+                    "numbers of the points of each curve."
+                )
+            )
+            self._points = {each: _numbered(points) for each, points in self._points.items()}
+            counter, unit = None, "row"
         curves = {each: _series(points) for each, points in self._points.items()}
-        rates = rate_names(curves)
+        rates = rate_columns(curves)
         return LoggedRun(
             name=name,
             path=path,
             form=form,
-            quantities={rates[each]: curve for each, curve in curves.items() if each in rates},
-            metrics={each: curve for each, curve in curves.items() if each not in rates},
+            quantities={ours: curves[each] for each, ours in rates.names.items() if each in curves},
+            metrics={each: curve for each, curve in curves.items() if each not in rates.names},
             steps=steps,
-            notes=notes + _beyond(curves) + _repeated(curves) + non_finite(curves),
+            notes=(*said, *_beyond(curves), *_repeated(curves), *non_finite(curves)),
             cut_short=cut_short,
+            unfinished=unfinished,
+            counter=counter,
+            unit=unit,
+            rate_names={ours: each for each, ours in rates.names.items()},
+            settings=rates.settings,
         )
 
 
@@ -96,24 +126,35 @@ def count_anything(positions: Iterable[float]) -> bool:
     return len({each for each in positions if abs(each) <= _LAST_POSITION}) > 1
 
 
-def non_finite(curves: Mapping[str, Series]) -> tuple[str, ...]:
-    """A sentence for each curve with values that are no finite numbers."""
+def non_finite(curves: Mapping[str, Series]) -> tuple[Message, ...]:
+    """A sentence for each curve with values that are not finite."""
     counts = {name: int((~np.isfinite(curve.values)).sum()) for name, curve in curves.items()}
     return tuple(
-        f"{name!r}: {count} of {len(curves[name].values)} values are not finite."
+        Message(
+            "'{curve:name}': {count:count} of {points:count} values are not finite.",
+            curve=name,
+            count=count,
+            points=len(curves[name].values),
+        )
         for name, count in counts.items()
         if count
     )
 
 
-def _beyond(curves: Mapping[str, Series]) -> tuple[str, ...]:
+def _beyond(curves: Mapping[str, Series]) -> tuple[Message, ...]:
     counts = [int((np.abs(curve.positions) > _LAST_POSITION).sum()) for curve in curves.values()]
     if not any(counts):
         return ()
-    return (f"{sum(counts)} points lie at steps beyond 2^53, where rules do not look.",)
+    return (
+        Message(
+            "{count:count|point lies|points lie} at positions beyond 2^53, where rules do not "
+            "look.",
+            count=sum(counts),
+        ),
+    )
 
 
-def _repeated(curves: Mapping[str, Series]) -> tuple[str, ...]:
+def _repeated(curves: Mapping[str, Series]) -> tuple[Message, ...]:
     """A sentence if a later value stands in the place of another one, as in a log of two runs."""
     counts: dict[str, int] = {}
     for name, (positions, values) in curves.items():
@@ -123,11 +164,14 @@ def _repeated(curves: Mapping[str, Series]) -> tuple[str, ...]:
     found = [name for name, count in counts.items() if count]
     if not found:
         return ()
-    named = ", ".join(map(repr, found[:_NAMED])) + (", …" if len(found) > _NAMED else "")
     return (
-        f"Up to {max(counts.values())} steps come again with other values ({named}): rules see the "
-        "last of each. If the log holds several runs, one after the other, write each to its own "
-        "file.",
+        Message(
+            "Up to {count:count|position comes|positions come} again with other values "
+            "({curves:names}): rules see the last of each. If the log holds several runs, one "
+            "after the other, write each to its own file.",
+            count=max(counts.values()),
+            curves=tuple(map(repr, found[:_NAMED])),
+        ),
     )
 
 

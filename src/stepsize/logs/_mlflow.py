@@ -1,16 +1,28 @@
-"""MLflow's file store: a folder per run, in it a text file per metric.
+"""MLflow's file store, a folder per run and in it a text file per metric; and its database.
 
-The lines are ``timestamp value step``. They are read as they lie, without MLflow: its own reader
-gives step 0 to every point of a metric that was logged with a data set.
+The lines of a file are ``timestamp value step``. They are read as they lie, without MLflow: its own
+reader gives step 0 to every point of a metric that was logged with a data set.
 """
 
+import math
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any, Final, cast
 
 from stepsize.errors import RunFileError
 from stepsize.logs._logged import LoggedRun, Points
-from stepsize.logs._table import number, read_text
+from stepsize.logs._text import number, read_text
+from stepsize.messages import Message
 
-__all__ = ["mlflow_runs", "read_mlflow"]
+__all__ = ["is_mlflow_database", "mlflow_runs", "read_mlflow", "read_mlflow_database"]
+
+_TABLES: Final = {"metrics", "runs", "experiments"}
+_HISTORY: Final = """
+    SELECT m.run_uuid, r.name, r.status, m.key, m.step, m.value, m.is_nan
+    FROM metrics AS m JOIN runs AS r ON r.run_uuid = m.run_uuid
+    ORDER BY r.start_time, m.run_uuid, m.key, m.timestamp, m.step
+"""
 
 
 def mlflow_runs(folder: Path) -> list[Path]:
@@ -34,9 +46,45 @@ def read_mlflow(folder: Path, call: str) -> LoggedRun:
             else:
                 points.add(file.relative_to(root).as_posix(), step, value)
     if not points:
-        raise RunFileError(f"{call}: the MLflow run {folder.name!r} has no metrics yet.")
-    notes = (f"Left out: {faulty} lines are not whole.",) if faulty else ()
+        raise RunFileError(call, f"the MLflow run {folder.name!r} has no metrics yet")
+    notes = (
+        [Message("Left out: {count:count|line is|lines are} not whole.", count=faulty)]
+        if faulty
+        else []
+    )
     return points.run(_name(folder), folder, "MLflow", notes=notes, cut_short=bool(faulty))
+
+
+def is_mlflow_database(path: Path) -> bool:
+    """Whether an SQLite file has MLflow's tables."""
+    with closing(_opened(path)) as database:
+        rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {str(row[0]) for row in rows} >= _TABLES
+
+
+def read_mlflow_database(path: Path, call: str) -> list[LoggedRun]:
+    """The runs of MLflow's database, in the order in which they began."""
+    runs: dict[str, tuple[str, bool, Points]] = {}
+    with closing(_opened(path)) as database:
+        for row in database.execute(_HISTORY):
+            uuid, name, status, key, step, value, is_nan = cast(tuple[Any, ...], row)
+            _, _, points = runs.setdefault(
+                str(uuid), (str(name or uuid), status == "RUNNING", Points())
+            )
+            measured, position = number(value), number(step)
+            if measured is not None and position is not None:
+                points.add(str(key), position, math.nan if is_nan else measured)
+    if not any(points for _, _, points in runs.values()):
+        raise RunFileError(call, "the MLflow database holds no metrics yet")
+    return [
+        points.run(name, path, "MLflow", unfinished=unfinished)
+        for name, unfinished, points in runs.values()
+        if points
+    ]
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _is_run(folder: Path) -> bool:

@@ -1,53 +1,89 @@
 """TensorBoard's event files: the records and their checks are read by tensorboard itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
 from stepsize.errors import MissingExtra, RunFileError
 from stepsize.logs._logged import LoggedRun, Points
+from stepsize.messages import Message
 
-__all__ = ["event_files", "read_tensorboard"]
+__all__ = ["event_folders", "read_tensorboard"]
 
 _FRAME: Final = 16
 """Bytes of a record beside its content: the length, and two checksums."""
 
+_PHASES: Final = ("train", "validation", "val", "eval", "test")
 
-def event_files(folder: Path) -> dict[Path, list[Path]]:
-    """The event files below a folder, by the folder that they lie in: each is a run."""
+
+def event_folders(folder: Path) -> dict[Path, dict[str, list[Path]]]:
+    """The event files below a folder, by the folder of each run and the name that goes before those
+    of their curves: nothing, or "train/" and "validation/" of Keras' folders beside each other.
+    """
     found: dict[Path, list[Path]] = {}
     for file in sorted(folder.rglob("*tfevents*")):
         if file.is_file():
             found.setdefault(file.parent, []).append(file)
-    return found
+    runs: dict[Path, dict[str, list[Path]]] = {}
+    for place, files in found.items():
+        if place.name in _PHASES and any(
+            other != place and other.parent == place.parent and other.name in _PHASES
+            for other in found
+        ):
+            runs.setdefault(place.parent, {})[f"{place.name}/"] = files
+        else:
+            runs.setdefault(place, {})[""] = files
+    return runs
 
 
-def read_tensorboard(files: list[Path], call: str) -> LoggedRun:
-    """One run: all event files of one folder, in the order of their names.
+def read_tensorboard(files: Mapping[str, list[Path]], call: str) -> LoggedRun:
+    """One run: event files by what goes before the names of their curves.
 
     Raises:
         MissingExtra: tensorboard is not installed.
         RunFileError: They hold no scalars.
     """
     points = Points()
-    notes: list[str] = []
+    notes: list[Message] = []
     cut_short = False
-    for file in files:
+    for before, file in ((before, file) for before, group in files.items() for file in group):
         read = 0
         for record in _records(file):
             read += _FRAME + len(record)
             for name, step, value in _scalars(record):
-                points.add(name, step, value)
+                points.add(f"{before}{name}", step, value)
         size = file.stat().st_size
         cut_short = read < size
         if cut_short:
             notes.append(
-                f"{file.name!r} was cut short or damaged: {read:,} of {size:,} bytes were read."
+                Message(
+                    "{file:text} was cut short or damaged: {read:number 20} of {size:number 20} "
+                    "bytes were read.",
+                    file=repr(file.name),
+                    read=read,
+                    size=size,
+                )
             )
     if not points:
-        raise RunFileError(" ".join([f"{call}: the event files hold no scalars.", *notes]))
-    folder = files[0].parent
-    return points.run(folder.name, folder, "TensorBoard", notes=tuple(notes), cut_short=cut_short)
+        raise RunFileError(
+            call, "the event files hold no scalars", remedy=" ".join(map(str, notes))
+        )
+    first = next(iter(files.values()))[0].parent
+    folder = first if "" in files else first.parent
+    names = points.names
+    return points.run(
+        folder.name,
+        folder,
+        "TensorBoard",
+        notes=notes,
+        cut_short=cut_short,
+        unit="sample" if names and all("Samples/" in name for name in names) else _unit(names),
+    )
+
+
+def _unit(names: Iterable[str]) -> str:
+    # Keras writes its means of an epoch at the epoch's number.
+    return "epoch" if any(name.split("/")[-1].startswith("epoch_") for name in names) else "step"
 
 
 def _records(file: Path) -> Iterator[bytes]:
@@ -69,7 +105,7 @@ def _scalars(record: bytes) -> Iterator[tuple[str, float, float]]:
     messages, arrays = cast(Any, event_pb2), cast(Any, tensor_util)
     try:
         event = messages.Event.FromString(record)
-    except DecodeError:  # its checksum was right: written by something else
+    except DecodeError:  # its checksum was right: another program wrote it
         return
     for value in event.summary.value:
         if value.HasField("simple_value"):

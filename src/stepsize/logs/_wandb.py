@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 
 from stepsize.errors import RunFileError
 from stepsize.logs._logged import LoggedRun, Points
-from stepsize.logs._table import number, parse_json
+from stepsize.logs._text import number, parse_json
+from stepsize.messages import Message as Note
 
 __all__ = ["MARK", "read_wandb"]
 
@@ -52,7 +53,7 @@ def read_wandb(path: Path, call: str) -> LoggedRun:
     """
     points = Points()
     name = path.stem
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     try:
         for content in _records(path.read_bytes()):
             record = _message(content)
@@ -61,11 +62,11 @@ def read_wandb(path: Path, call: str) -> LoggedRun:
             for history in record.get(_RECORD_HISTORY, []):
                 _add(points, _message(history))
     except _Damaged as damage:
-        notes = (f"The file was cut short or damaged: {damage}.",)
+        notes = (Note("The file was cut short or damaged: {damage:text}.", damage=str(damage)),)
     except ValueError as error:
-        notes = (f"The file is damaged: {error}.",)
+        notes = (Note("The file is damaged: {error:text}.", error=str(error)),)
     if not points:
-        raise RunFileError(" ".join([f"{call}: the W&B run holds no history.", *notes]))
+        raise RunFileError(call, "the W&B run holds no history", remedy=" ".join(map(str, notes)))
     return points.run(name, path, "W&B", notes=notes, cut_short=bool(notes))
 
 
@@ -92,7 +93,7 @@ def _message(content: bytes) -> Message:
     """A message's fields of variable length; numbers are skipped.
 
     Raises:
-        ValueError: It is no message.
+        ValueError: It is not a message.
     """
     found: Message = {}
     position = 0
