@@ -56,7 +56,7 @@ def test_a_run_without_metrics_does_not_hide_the_others(tmp_path: Path) -> None:
     (folder / "0" / "a0" / "meta.yaml").write_text("")
     first, _ = read_logs(folder)
     assert first.name == "name of a1"
-    assert f"Left out: {str(folder / '0' / 'a0')!r}" in tuple(map(str, first.notes))[0]
+    assert f"Left out: {str(folder / '0' / 'a0')!r}" in str(first.notes[0])
 
 
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="MLflow is not installed")

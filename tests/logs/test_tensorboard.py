@@ -70,7 +70,7 @@ def test_a_file_that_was_cut_short_is_read_up_to_there_and_noted(tmp_path: Path)
     path.write_bytes(path.read_bytes()[:-10])
     [run] = read_logs(path)
     assert len(run.metrics["loss"].values) == 49
-    assert "was cut short or damaged" in tuple(map(str, run.notes))[0]
+    assert "was cut short or damaged" in str(run.notes[0])
     assert run.cut_short
 
 
@@ -81,7 +81,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(content)
     [run] = read_logs(path)
     assert 0 < len(run.metrics["loss"].values) < 50
-    assert "damaged" in tuple(map(str, run.notes))[0]
+    assert "damaged" in str(run.notes[0])
 
 
 def test_a_folder_without_scalars_does_not_hide_the_others(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_folder_without_scalars_does_not_hide_the_others(tmp_path: Path) -> No
 def test_scalars_without_a_step_are_numbered_and_a_note_says_so(tmp_path: Path) -> None:
     [run] = read_logs(log(tmp_path, *(event(0, loss=float(each)) for each in range(600))))
     assert run.metrics["loss"].positions.tolist() == list(range(600))
-    assert "All steps that were logged are equal" in tuple(map(str, run.notes))[0]
+    assert "All steps that were logged are equal" in str(run.notes[0])
 
 
 def test_a_file_without_scalars_is_refused(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_value_larger_than_a_block_is_put_together(tmp_path: Path) -> None:
 def test_a_file_that_was_cut_short_is_read_up_to_there(tmp_path: Path, cut: int) -> None:
     run = read(written(tmp_path, LOG[:cut]))
     assert len(run.metrics["train/loss"].values) > cut / len(LOG) * STEPS - 50
-    assert cut % BLOCK == 0 or "cut short or damaged" in tuple(map(str, run.notes))[0]
+    assert cut % BLOCK == 0 or "cut short or damaged" in str(run.notes[0])
 
 
 def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     damaged[len(LOG) // 2] ^= 1
     run = read(written(tmp_path, bytes(damaged)))
     assert len(run.metrics["train/loss"].values) < 0.6 * STEPS
-    assert "damaged" in tuple(map(str, run.notes))[0]
+    assert "damaged" in str(run.notes[0])
 
 
 @pytest.mark.parametrize(
