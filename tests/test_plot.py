@@ -18,12 +18,11 @@ from stepsize import InvalidValue, Linear, MissingExtra, wsd
 from stepsize.plot import (
     check_path,
     plot_curves,
-    plot_range_test,
     plot_run,
     save,
-    smoothed,
-    thinned,
 )
+from stepsize.plot.points import smoothed, thinned
+from stepsize.plot.range_tests import plot_range_test
 from stepsize.words import number_text, position_text
 
 RAMP = np.linspace(0.0, 1.0, 101)
@@ -172,8 +171,8 @@ def test_the_linear_axis_starts_at_zero_so_that_proportions_are_true() -> None:
 @pytest.mark.parametrize(
     ("draw", "rule"),
     [
-        pytest.param(lambda: plot_curves({}), "there is no curve", id="no curve"),
-        pytest.param(lambda: plot_run({}, {}), "there is no curve", id="no run"),
+        pytest.param(lambda: plot_curves({}), "at least one curve, but none is given", id="no curve"),
+        pytest.param(lambda: plot_run({}, {}), "at least one curve, but none is given", id="no run"),
         pytest.param(lambda: plot_curves({"c": RAMP[:0]}), "one value per position", id="empty"),
         pytest.param(lambda: plot_curves({"c": np.eye(2)}), "one value per position", id="matrix"),
         pytest.param(

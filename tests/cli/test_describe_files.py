@@ -115,10 +115,10 @@ main()
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "this is no JSON"),
-        ("", "this is no JSON"),
-        ("[" * 100_000, "this is no JSON"),
-        ("9" * 5_000, "this is no JSON"),
+        ("{", "must be JSON"),
+        ("", "must be JSON"),
+        ("[" * 100_000, "must be JSON"),
+        ("9" * 5_000, "must be JSON"),
         ("3", "must be a mapping or a list of them, but is a int"),
         ("{}", "none is recognised"),
         ('{"a": "' + "x" * 200_000 + '"}', "at most 200,000 bytes"),
@@ -142,14 +142,14 @@ def test_a_file_that_is_not_there_is_named(stepsize: Call, tmp_path: Path) -> No
 def test_a_file_that_is_no_text_is_refused(stepsize: Call, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(b"\xff\xfe\x00")
-    assert "this is no JSON" in refusal(stepsize("describe", path))
+    assert "must be JSON" in refusal(stepsize("describe", path))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1", "this is no YAML"),
-        ("!!python/object/apply:os.system ['true']", "this is no YAML"),
+        ("a: [1", "must be YAML"),
+        ("!!python/object/apply:os.system ['true']", "must be YAML"),
         ("a: &a {type: x}\n" + "b: [" + "*a, " * 30 + "]", "at most 20 aliases"),
         ("&a {type: StepLR, step_size: 3, by_epoch: false, milestones: *a}", "'milestones' is not"),
         ("&a [*a]", "must be a mapping"),

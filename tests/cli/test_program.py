@@ -73,7 +73,10 @@ assert not loaded, loaded
         (["Cosine(-1)"], "steps must be a finite number and at least 0"),
         (["__import__('os')"], "'__import__' is not a schedule or recipe"),
         (["(" * 10_000], "nest more than 64 levels"),
-        (["missing.txt"], "Nor is there a file 'missing.txt'"),
+        (
+            ["missing.txt"],
+            "'missing.txt': a schedule, or a file of schedules, is needed, but there is no",
+        ),
         (["Cosine(10)", "--steps", "0"], "N is at least 1"),
         (["Cosine(10)", "--steps", "1e9"], "not a valid integer"),
         (["Cosine(10)", "--steps", str(2**53 + 1)], "at most 2^53"),

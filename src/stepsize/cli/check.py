@@ -1,4 +1,4 @@
-"""``stepsize check``: what speaks against a schedule, before a step is spent."""
+"""``stepsize check``: what is wrong with a schedule, before a step is spent."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -64,7 +64,7 @@ def command(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Say what speaks against a schedule for a run of N steps.
+    """Find what is wrong with a schedule for a run of N steps.
 
     A mistake wastes updates, a doubt is right only if it is meant, a hint works but measured
     alternatives do better. --steps-per-epoch also finds curves that count epochs.

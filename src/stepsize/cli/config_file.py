@@ -38,8 +38,10 @@ def read_config_file(path: Path, base: float | None, steps_per_epoch: float | No
         content = file.read(_LARGEST_FILE + 1)
     if len(content) > _LARGEST_FILE:
         raise TextError(
-            f"{path}: a configuration has at most {_LARGEST_FILE:,} bytes, and this has more. Give "
-            "a file with the scheduler's section only."
+            str(path),
+            f"a configuration has at most {_LARGEST_FILE:,} bytes",
+            "this has more",
+            "Give a file with the scheduler's section only.",
         )
     is_yaml = path.suffix.lower() in _YAML
     try:
@@ -47,18 +49,24 @@ def read_config_file(path: Path, base: float | None, steps_per_epoch: float | No
         document = _parsed_yaml(path, text) if is_yaml else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise TextError(
-            f"{path}: this is no {'YAML' if is_yaml else 'JSON'}: {str(error)[:200]}. "
-            "Correct the file, or write the schedule as an expression."
+            str(path),
+            f"the file must be {'YAML' if is_yaml else 'JSON'}",
+            f"cannot be read: {error}",
+            "Correct the file, or write the schedule as an expression.",
         ) from error
     if not isinstance(document, dict | list):
         raise InvalidType(
-            f"{path}: a configuration must be a mapping or a list of them, but is a "
-            f"{type(document).__name__}. Example: {{'type': ..., 'params': {{...}}}}."
+            str(path),
+            "a configuration must be a mapping or a list of them",
+            f"is a {type(document).__name__}",
+            "Example: {'type': ..., 'params': {...}}.",
         )
     try:
         return from_config(cast(Any, document), base=base, steps_per_epoch=steps_per_epoch)
     except RecursionError as error:  # YAML can write a mapping that holds itself
-        raise TextError(f"{path}: the configuration is nested without end.") from error
+        raise TextError(
+            str(path), "a configuration has an end", "it is nested without one"
+        ) from error
 
 
 def _parsed_yaml(path: Path, text: str) -> Any:
@@ -70,8 +78,10 @@ def _parsed_yaml(path: Path, text: str) -> Any:
         aliases = sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
         if aliases > _MOST_ALIASES:
             raise TextError(
-                f"{path}: a configuration has at most {_MOST_ALIASES} aliases (*name), and this "
-                f"has {aliases}. Write out what they stand for."
+                str(path),
+                f"a configuration has at most {_MOST_ALIASES} aliases (*name)",
+                f"this has {aliases}",
+                "Write out what they stand for.",
             )
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

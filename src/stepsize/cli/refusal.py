@@ -55,4 +55,5 @@ def one_message() -> Generator[None]:
         told.message = written_out(error.message, keep="\n")
         raise
     except StepsizeError as error:
-        raise Refusal(written_out(str(error), keep="\n")) from error
+        text = " ".join([*getattr(error, "__notes__", ()), str(error)])
+        raise Refusal(written_out(text, keep="\n")) from error

@@ -12,7 +12,8 @@ import numpy as np
 from stepsize.cli.options import picture_option
 from stepsize.cli.screen import notice, print_json, print_table
 from stepsize.errors import RunFileError
-from stepsize.plot import Curve, plot_run, save
+from stepsize.plot import plot_run, save
+from stepsize.plot.points import Curve
 from stepsize.record import Run, read_runs
 from stepsize.words import number_text, position_text
 
@@ -29,7 +30,7 @@ class _Result:
     Args:
         run: The run.
         rates: The curve of the highest group's rate; None if no rate was recorded.
-        losses: The curve of the training loss; None if there is none.
+        losses: The curve of the training loss; None if it was not recorded.
         steps: How many optimizer steps it recorded.
         metrics: By name, what it ended with.
         seconds: How long it took, up to what was last written.
@@ -59,7 +60,7 @@ def command(path: Path, plot: Path | None, as_json: bool) -> None:
     """
     results = [_result(run) for run in read_runs(str(path))]
     if not results:
-        raise RunFileError(f"{path}: no run was recorded in this file yet.")
+        raise RunFileError(str(path), "a run file holds runs", "none was recorded in this file yet")
     if plot is not None:
         _draw(results, plot)
     if as_json:
@@ -106,8 +107,10 @@ def _draw(results: Sequence[_Result], path: Path) -> None:
     losses = {title: result.losses for title, result in pairs if result.losses is not None}
     if not rates and not losses:
         raise RunFileError(
-            f"{results[0].run.path}: neither rates nor losses were recorded, so there is nothing "
-            "to draw. A rate is recorded as 'lr', a loss as 'loss'."
+            str(results[0].run.path),
+            "a picture shows rates and losses",
+            "neither were recorded, so there is nothing to draw",
+            "A rate is recorded as 'lr', a loss as 'loss'.",
         )
     notice(f"Wrote {save(plot_run(rates, losses), path)}.")
 

@@ -10,6 +10,7 @@ import click
 
 from stepsize.errors import TextError
 from stepsize.schedules import Absolute, Horizon, Schedule, parse
+from stepsize.words import closest, shortened
 
 __all__ = ["SPEC", "Spec", "all_specs", "given_horizon", "remember_size"]
 
@@ -101,10 +102,29 @@ def _specs(value: str, horizon: Horizon) -> Iterator[Spec]:
     if _exists(path):
         yield from _read(path, horizon)
         return
-    try:
-        yield _parsed(value, horizon)
-    except TextError as error:
-        raise TextError(f"{error}\nNor is there a file {value[:80]!r}.") from error
+    if _means_path(path):
+        raise TextError(
+            repr(shortened(value, 80)),
+            "a schedule, or a file of schedules, is needed",
+            "there is no such file",
+            _neighbour(path),
+        )
+    yield _parsed(value, horizon)
+
+
+def _means_path(path: Path) -> bool:
+    """Whether a text that is neither a file nor, having no brackets, a schedule was to be one."""
+    text = str(path)
+    return "(" not in text and (bool(path.suffix) or len(path.parts) > 1)
+
+
+def _neighbour(path: Path) -> str:
+    """What may be meant by a path that is not there."""
+    folder = path.parent
+    if not _exists(folder):
+        return f"Nor is there a folder {shortened(str(folder), 80)!r}."
+    found = closest(path.name, [each.name for each in folder.iterdir() if each.is_file()])
+    return "" if found is None else f"Did you mean {str(folder / found)!r}?"
 
 
 def _exists(path: Path) -> bool:
@@ -131,26 +151,39 @@ def _read(path: Path, horizon: Horizon) -> Iterator[Spec]:
             try:
                 yield _parsed(text, horizon)
             except TextError as error:
-                raise TextError(f"{path}, line {number}: {error}") from error
+                error.add_note(f"{path}, line {number}:")  # the program puts notes first
+                raise
     if empty:
         raise TextError(
-            f"{path}: the file holds no schedule. Write one on each line: name = Cosine(1000)."
+            str(path),
+            "a file of schedules has one on each line",
+            "it holds no schedule",
+            "Write: name = Cosine(1000).",
         )
 
 
 def _content(path: Path) -> str:
     if path.is_dir():
-        raise TextError(f"{path}: this is a folder. Give a schedule, or a file of schedules.")
+        raise TextError(
+            str(path), "a schedule, or a file of schedules, is needed", "this is a folder"
+        )
     with path.open("rb") as file:
         content = file.read(_LARGEST_FILE + 1)
     if len(content) > _LARGEST_FILE:
         raise TextError(
-            f"{path}: a file of schedules has at most {_LARGEST_FILE:,} bytes, and this has more. "
-            "Is it the right file?"
+            str(path),
+            f"a file of schedules has at most {_LARGEST_FILE:,} bytes",
+            "this has more",
+            "Is it the right file?",
         )
     if b"\0" not in content:
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:
             pass
-    raise TextError(f"{path}: this is no text (UTF-8). Give a file with a schedule on each line.")
+    raise TextError(
+        str(path),
+        "a file of schedules is UTF-8 text",
+        "this is not",
+        "Give a file with a schedule on each line.",
+    )

@@ -64,9 +64,10 @@ class View:
         """
         if self.steps * len(self.specs) > _MOST_VALUES:
             raise InvalidValue(
-                f"A list holds at most {_MOST_VALUES:,} values, but {len(self.specs)} × "
-                f"{self.steps:,} are asked for. Look at fewer with --steps, or squeeze the "
-                "schedule with .over(total)."
+                f"--steps {self.steps}",
+                f"a list holds at most {_MOST_VALUES:,} values",
+                f"{len(self.specs)} × {self.steps:,} are asked for",
+                "Look at fewer with --steps, or squeeze the schedule with .over(total).",
             )
         steps = np.arange(self.steps, dtype=np.float64)
         return {spec.name: self._values(spec, steps) for spec in self.specs}
@@ -79,8 +80,10 @@ class View:
         """
         if len(self.specs) > _MOST_CURVES:
             raise InvalidValue(
-                f"A picture shows at most {_MOST_CURVES} schedules, but there are "
-                f"{len(self.specs)}. Give fewer, or print them with --csv."
+                "SPEC...",
+                f"a picture shows at most {_MOST_CURVES} schedules",
+                f"there are {len(self.specs)}",
+                "Give fewer, or print them with --csv.",
             )
         positions = self._positions_to_draw()
         curves = {
@@ -128,16 +131,20 @@ def view(specs: tuple[Spec, ...], steps: int | None, base: float | None) -> View
     if base is None and len({spec.absolute for spec in specs}) > 1:
         names = {spec.absolute: spec.name for spec in reversed(specs)}
         raise InvalidValue(
-            f"{names[True]} gives rates and {names[False]} multiples of the base rate: they cannot "
-            "be compared. Give the base rate, for example --base 3e-4."
+            "SPEC...",
+            "curves can be compared if all are rates, or all multiples of the base rate",
+            f"{names[True]} gives rates and {names[False]} multiples",
+            "Give the base rate, for example --base 3e-4.",
         )
     if steps is None:
         lengths = [spec.schedule.length for spec in specs]
         ending = [length for length in lengths if math.isfinite(length)]
         if not ending:
             raise EndlessSchedule(
-                f"{specs[0].name}: the schedule is endless. "
-                "Say how much of it to look at, for example --steps 1000."
+                specs[0].name,
+                "a curve is drawn up to its end",
+                "the schedule is endless",
+                "Say how much of it to look at, for example --steps 1000.",
             )
         steps = max(1, math.ceil(max(ending)))
     return View(specs, steps, base)

@@ -69,7 +69,7 @@ class Race:
         Raises:
             MissingExtra: matplotlib is not installed.
         """
-        from stepsize.plot import plot_range_test
+        from stepsize.plot.range_tests import plot_range_test
 
         finite = [each for each in self.trials if math.isfinite(each.loss)]
         rates, losses = (

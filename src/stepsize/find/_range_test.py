@@ -18,7 +18,7 @@ from stepsize.find._reading import (
     read,
 )
 from stepsize.find._sweep import Curve, Progress, sweep
-from stepsize.plot import RangeCurve, plot_range_tests
+from stepsize.plot.range_tests import RangeCurve, plot_range_tests
 from stepsize.training import Group, Training, preserved
 
 __all__ = ["RangeTest", "Suggestion", "range_test"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from stepsize.errors import MissingExtra
-from stepsize.plot._points import Array, Curve
-from stepsize.words import number_text, position_text
+from stepsize.plot.points import Array, Curve
+from stepsize.words import number_text, position_text, shortened
 
 if TYPE_CHECKING:
     from matplotlib.text import Text
@@ -28,6 +28,7 @@ __all__ = [
     "legend",
     "line",
     "missing_matplotlib",
+    "name_curves",
     "new_figure",
     "shade",
     "tick_decades",
@@ -187,7 +188,9 @@ def write(text: "Text", size: float, colour: str) -> None:
 
 def head(axes: Drawing, heading: str, above_phases: bool = False) -> None:
     """A line above the axes."""
-    text = axes.set_title(_shortened(heading), loc="left", pad=22 if above_phases else 10)
+    text = axes.set_title(
+        shortened(heading, _LONGEST_NAME), loc="left", pad=22 if above_phases else 10
+    )
     write(text, _NORMAL + 0.5, _INK)
 
 
@@ -195,7 +198,7 @@ def legend(figure: Drawing, names: Sequence[str]) -> None:
     """Below the axes, where it hides nothing; in as many columns as the names leave room for."""
     from matplotlib.lines import Line2D
 
-    shown = [_shortened(name) for name in names]
+    shown = [shortened(name, _LONGEST_NAME) for name in names]
     columns = max(1, min(4, 100 // (max(map(len, shown)) + 8)))
     made = figure.legend(
         [Line2D([], [], linewidth=2.2, **line(index)) for index in range(len(shown))],
@@ -211,8 +214,20 @@ def legend(figure: Drawing, names: Sequence[str]) -> None:
         write(text, SMALL, _INK)
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+def name_curves(
+    figure: Drawing,
+    axes: Drawing,
+    title: str | None,
+    names: Sequence[str],
+    above_phases: bool = False,
+) -> None:
+    """A single curve is named above, several in a legend; a title goes above in any case."""
+    if len(names) > 1:
+        legend(figure, names)
+    elif title is None:
+        title = names[0]
+    if title:
+        head(axes, title, above_phases)
 
 
 # ------------------------------------------------------------------ phases

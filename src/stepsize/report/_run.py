@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import numpy as np
 
-from stepsize.plot import Curve
+from stepsize.plot.points import Curve
 from stepsize.report.chart import Chart, Line, Mark, averaged
 from stepsize.report.finished import FinishedRun
 from stepsize.report.history import kept

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from stepsize.plot import Array, smoothed, thinned
+from stepsize.plot.points import Array, smoothed, thinned
 from stepsize.words import number_text, position_text
 
 __all__ = ["Chart", "Line", "Mark", "averaged"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stepsize.plot import Curve
+from stepsize.plot.points import Curve
 from stepsize.signals import Decision, Tick
 
 __all__ = ["History", "kept"]

@@ -8,7 +8,7 @@ import numpy as np
 from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation
 from stepsize.plan import RunPlan
-from stepsize.plot import Array
+from stepsize.plot.points import Array
 from stepsize.report.chart import Chart, Line, Mark, averaged
 from stepsize.report.page import Section, Table
 from stepsize.schedules import Absolute, Schedule

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.errors import InvalidType, InvalidValue, StepsizeError, TrainingError
-from stepsize.plot import TrialCurves, plot_trials
+from stepsize.plot.trials import TrialCurves, plot_trials
 from stepsize.signals import Sink, Tick
 from stepsize.training._confidence import Interval, confidence_interval
 from stepsize.training._protocol import Training, preserved

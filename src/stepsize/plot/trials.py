@@ -18,8 +18,8 @@ from stepsize.plot._look import (
     new_figure,
     write,
 )
-from stepsize.plot._points import Array, smoothed, thinned
-from stepsize.words import number_text
+from stepsize.plot.points import Array, smoothed, thinned
+from stepsize.words import number_text, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +76,9 @@ def plot_trials(
     ['optimizer step', 'loss, mean and 95 % interval']
     """
     if not trials:
-        raise InvalidValue("plot_trials(trials): there is no policy. Give at least one.")
+        raise InvalidValue(
+            "plot_trials(trials)", "a picture shows at least one policy", "none is given"
+        )
     names = list(trials)
     figure = new_figure(4.4 + _ROW * len(names), named_below=len(names))
     several = len(names) > 1
@@ -105,7 +107,7 @@ def plot_trials(
         axes.axvline(0.0, color=QUIET, linewidth=1.0)
         _draw_rows(axes, names, differences)
         axes.tick_params(labelleft=False)
-        frame(axes, f"difference from {_shortened(names[0])!r}, same seeds", "")
+        frame(axes, f"difference from {shortened(names[0], _LONGEST_LABEL)!r}, same seeds", "")
         legend(figure, names)
     return figure
 
@@ -158,7 +160,7 @@ def _draw_rows(axes: Drawing, names: Sequence[str], intervals: Mapping[str, Ends
             axes.plot([low, high], [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
         axes.plot([mean], [row], "|", color=colour, markersize=13, markeredgewidth=2.2)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_yticks(range(len(names)), [_shortened(name) for name in names])
+    axes.set_yticks(range(len(names)), [shortened(name, _LONGEST_LABEL) for name in names])
     for label in axes.get_yticklabels():
         write(label, 8.5, QUIET)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
@@ -171,7 +173,3 @@ def _steps(values: Array) -> Array:
 
 def _number_tick(value: float, _: Any) -> str:
     return number_text(value)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
