@@ -37,7 +37,7 @@ def test_several_tests_have_a_panel_each_under_their_titles(tmp_path: Path) -> N
     figure: Any = plot_range_tests({"generator": curve, "critic": curve})
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["generator", "critic"]
     assert save(figure, tmp_path / "found.png").exists()
-    with pytest.raises(InvalidValue, match="no curve to draw"):
+    with pytest.raises(InvalidValue, match="at least one curve, but none is given"):
         plot_range_tests({})
 
 
