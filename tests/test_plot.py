@@ -171,8 +171,12 @@ def test_the_linear_axis_starts_at_zero_so_that_proportions_are_true() -> None:
 @pytest.mark.parametrize(
     ("draw", "rule"),
     [
-        pytest.param(lambda: plot_curves({}), "at least one curve, but none is given", id="no curve"),
-        pytest.param(lambda: plot_run({}, {}), "at least one curve, but none is given", id="no run"),
+        pytest.param(
+            lambda: plot_curves({}), "at least one curve, but none is given", id="no curve"
+        ),
+        pytest.param(
+            lambda: plot_run({}, {}), "at least one curve, but none is given", id="no run"
+        ),
         pytest.param(lambda: plot_curves({"c": RAMP[:0]}), "one value per position", id="empty"),
         pytest.param(lambda: plot_curves({"c": np.eye(2)}), "one value per position", id="matrix"),
         pytest.param(
