@@ -74,7 +74,7 @@ def _training() -> TorchTraining:
 def _train(folder: str, log: str) -> None:
     """The life of one process: train with checkpoints, write down each tick as it comes."""
     training = _training()
-    plateau = Plateau(watches="val_loss", mode="min", factor=0.7, patience=1)
+    plateau = Plateau(metric="val_loss", mode="min", factor=0.7, patience=1)
     policy = Policy(Linear(STEPS + 10), [plateau, Guard()])
     with Path(log).open("w", encoding="utf-8") as file:
 

@@ -272,7 +272,7 @@ FEATURES = (
     Feature(
         39,
         "Which way is better, and by how much, over which patience",
-        'rule = Plateau(watches="bleu", mode="max", threshold=0.1, threshold_mode="absolute", '
+        'rule = Plateau(metric="bleu", mode="max", threshold=0.1, threshold_mode="absolute", '
         "patience=0); seen = replay(rule, {'bleu': [20.0, 20.2, 20.25]})",
         "seen.scale == [1.0, 1.0, 0.1]",
         note="A threshold is relative or absolute, and right for negative metrics too.",
@@ -280,28 +280,28 @@ FEATURES = (
     Feature(
         40,
         "Smoothing of the metric",
-        'rule = Plateau(watches="loss", smoothing=2, factor=0.5, patience=0)',
+        'rule = Plateau(metric="loss", smoothing=2, factor=0.5, patience=0)',
         "replay(rule, {'loss': [3.0, 1.0, 2.0]}).scale == [1.0, 1.0, 1.0]",
         note="The mean of the last numbers, so every step counts; optax averages whole blocks.",
     ),
     Feature(
         41,
         "The direction, told from the metric's name",
-        'rule = Plateau(watches="val_accuracy")',
+        'rule = Plateau(metric="val_accuracy")',
         "replay(rule, {'val_accuracy': [0.1, 0.2, 0.3]}).scale[-1] == 1",
         note="Only where the last word is loss or accuracy; else `mode` has to be given.",
     ),
     Feature(
         42,
         "A rate that rises while there is progress",
-        'seen = replay(Greedy(watches="loss", high=4, factor=0.5, patience=0), '
+        'seen = replay(Greedy(metric="loss", high=4, factor=0.5, patience=0), '
         "{'loss': [3.0, 2.0, 1.0]})",
         "seen.scale[-1] == 4",
     ),
     Feature(
         43,
         "A warmup before the plateau rule",
-        'policy = Policy(Warmup(500) >> Constant(), [After(500, Plateau(watches="val_loss"))])',
+        'policy = Policy(Warmup(500) >> Constant(), [After(500, Plateau(metric="val_loss"))])',
         "policy.schedule(499) < 1 == policy.schedule(500)",
     ),
     Feature(

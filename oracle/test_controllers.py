@@ -13,7 +13,7 @@ import pytest
 
 from stepsize.controllers import After, Greedy, NewBob, Plateau, replay
 
-METRIC = {"watches": "m"}
+METRIC = {"metric": "m"}
 LOWER = {**METRIC, "mode": "min"}
 HIGHER = {**METRIC, "mode": "max"}
 NAN = float("nan")
@@ -110,7 +110,7 @@ CASES = [
             "keras",
             {"mode": mode, "factor": 0.5, "patience": patience, **theirs},
             Plateau(
-                watches="m",
+                metric="m",
                 mode=mode,
                 factor=0.5,
                 patience=max(patience, 1) - 1,
@@ -173,7 +173,7 @@ CASES = [
         Case(
             "transformers",
             {"mode": mode, "factor": 0.8, "min_lr": 0.01, "max_lr": 4.0, **theirs},
-            Greedy(watches="m", mode=mode, factor=0.8, high=4.0, **{"low": 0.01, **ours}),
+            Greedy(metric="m", mode=mode, factor=0.8, high=4.0, **{"low": 0.01, **ours}),
         )
         for mode in ("min", "max")
         for theirs, ours in (

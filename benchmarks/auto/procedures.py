@@ -15,7 +15,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from benchmarks.auto.task import MakeOptimizer, Task, drive
 from stepsize import Constant, Cosine, Policy, Schedule, Step
-from stepsize.controllers import Experienced, Guard
+from stepsize.controllers import Guard, Primed
 from stepsize.errors import TrainingError
 from stepsize.find import range_test, recommend
 from stepsize.torch import TorchTraining
@@ -101,7 +101,7 @@ def _recommended(level: Literal["fast", "default", "thorough"]) -> Train:
     def train(training: TorchTraining, steps: int) -> None:
         advice = recommend(training, steps, level)
         start = advice.resume(training)
-        guard = Experienced(Guard(), advice.head_start.losses.tolist())
+        guard = Primed(Guard(), advice.head_start.losses.tolist())
         run(training, Policy(advice.schedule, [guard]), steps, start=start)
 
     return train

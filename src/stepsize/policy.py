@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any, Literal, TypeAlias, cast
 
+from stepsize.controllers.saved_texts import current_text
 from stepsize.errors import InvalidType, InvalidValue, StateError
 from stepsize.schedules import Absolute, Cosine, Hold, Linear, Power, Schedule, parse
 from stepsize.signals import Controller, Decision, Observation, Rewind, Scale
@@ -289,7 +290,10 @@ class Policy:
         texts, memories = self._controller_texts, list(state.memories)
         # Absent in states that were saved before there were texts.
         unnamed = texts if len(texts) == len(memories) else ["unknown"] * len(memories)
-        before: list[str] = list(saved.get("controllers", unnamed))
+        before = [
+            current if (current := current_text(text)) in texts else text
+            for text in saved.get("controllers", unnamed)
+        ]
         if len(before) != len(memories):
             raise StateError(
                 f"Policy.load({saved!r}): there is one memory for each controller, but of "

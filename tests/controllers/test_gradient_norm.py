@@ -75,7 +75,7 @@ def test_an_extreme_norm_leaves_a_finite_factor_that_can_be_taken_back(odd: floa
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"watches": 3}, InvalidType),
+        ({"metric": 3}, InvalidType),
         ({"threshold": 0}, InvalidValue),
         ({"ceiling": math.inf}, InvalidValue),
         ({"memory": 1}, InvalidValue),

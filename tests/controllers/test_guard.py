@@ -1,6 +1,7 @@
 """Guard: what is a sign of trouble, and what is none."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -34,7 +35,9 @@ def test_a_number_that_is_not_finite_is_an_alarm_at_once(name: str, odd: float) 
     guard = Guard(factor=0.25, warmup=7, limit=3)
     metrics = {"loss": 1.0, "grad_norm": 1.0, "parameter_norm": 1.0, name: odd}
     _, decisions = guard.observe(guard.init(), Observation(metrics))
-    assert decisions == (Rewind(0.25, f"{name} is {odd}", since=0, warmup=7, limit=3),)
+    (decision,) = decisions
+    assert replace(decision, reason="") == Rewind(0.25, "", since=0, warmup=7, limit=3)
+    assert str(decision.reason) == f"{name} is {odd}"
 
 
 def test_what_else_has_to_be_finite_can_be_said() -> None:
@@ -94,7 +97,7 @@ def test_three_losses_far_above_the_usual_are_a_spike(seed: int, at: int, height
     assert position == at + 2
     assert isinstance(decision, Rewind)
     assert decision.since == 2  # the first of the three is where the trouble began
-    assert "spiked 3 times in a row" in decision.reason
+    assert "spiked in 3 observations in a row" in str(decision.reason)
 
 
 @settings(max_examples=25)
@@ -144,7 +147,7 @@ def test_who_cannot_go_back_is_warned_again_only_after_as_long() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"watches": ""}, InvalidType, "must be the name of a metric"),
+        ({"metric": ""}, InvalidType, "must be the name of a metric"),
         ({"finite": "grad_norm"}, InvalidType, r"Write finite=\['grad_norm'\]"),
         ({"finite": None}, InvalidType, "names, but is None. Example: finite="),
         ({"finite": [1]}, InvalidType, r"names, but is \[1\]"),
@@ -155,7 +158,7 @@ def test_who_cannot_go_back_is_warned_again_only_after_as_long() -> None:
         ({"spike_patience": 0}, InvalidValue, "at least 1, but is 0"),
         ({"factor": 1.5}, InvalidValue, "at most 1, but is 1.5"),
         ({"warmup": -1}, InvalidValue, "at least 0, but is -1"),
-        ({"limit": 2.0}, InvalidType, "a whole number"),
+        ({"limit": 2.5}, InvalidValue, "a whole number"),
     ],
 )
 def test_a_wrong_setting_is_refused(

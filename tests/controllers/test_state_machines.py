@@ -15,12 +15,12 @@ from stepsize import Constant, Observation, Policy, PolicyState
 from stepsize.controllers import (
     After,
     EarlyStop,
-    Experienced,
     GradientNorm,
     Greedy,
     Guard,
     NewBob,
     Plateau,
+    Primed,
     When,
     Within,
 )
@@ -28,7 +28,7 @@ from stepsize.controllers import (
 counts = st.integers(0, 3)
 factors = st.floats(0.1, 0.9)
 rules = {
-    "watches": st.just("loss"),
+    "metric": st.just("loss"),
     "mode": st.sampled_from(["min", "max"]),
     "smoothing": st.integers(1, 3),
     "non_finite": st.sampled_from(["worse", "stop"]),
@@ -69,7 +69,7 @@ controllers = st.recursive(
     lambda inner: st.one_of(
         st.builds(When, st.just(is_low), inner),
         st.builds(Within, st.floats(0.1, 1), st.floats(1, 3), inner),
-        st.builds(Experienced, inner, st.lists(st.floats(-4, 4), max_size=25)),
+        st.builds(Primed, inner, st.lists(st.floats(-4, 4), max_size=25)),
     ),
     max_leaves=3,
 )
@@ -152,7 +152,7 @@ def test_a_policy_of_controllers_is_saved_and_goes_on(
         assert (resumed, again) == (state, decisions)
 
 
-@given(plain | st.builds(Experienced, plain, st.lists(st.floats(-4, 4), max_size=25)))
+@given(plain | st.builds(Primed, plain, st.lists(st.floats(-4, 4), max_size=25)))
 def test_a_controller_is_a_value(controller: Any) -> None:
     assert pickle.loads(pickle.dumps(controller)) == controller
     assert hash(controller) == hash(copy.copy(controller))
@@ -160,19 +160,19 @@ def test_a_controller_is_a_value(controller: Any) -> None:
 
 
 def test_its_text_is_what_one_would_type() -> None:
-    rule = After(500, Within(0.1, 1, Plateau(watches="loss", mode="min", factor=0.5)))
-    plateau = "Plateau(watches='loss', mode='min', factor=0.5)"
+    rule = After(500, Within(0.1, 1, Plateau(metric="loss", mode="min", factor=0.5)))
+    plateau = "Plateau(metric='loss', mode='min', factor=0.5)"
     within = f"Within(low=0.1, high=1, controller={plateau})"
-    assert repr(rule) == f"After(steps=500, controller={within})"
+    assert repr(rule) == f"After(start=500, controller={within})"
     assert repr(Guard()) == "Guard()"
 
 
 @pytest.mark.parametrize(
     "wrap",
-    [partial(After, 3), partial(When, is_low), partial(Experienced, losses=[1.0])],
-    ids=["After", "When", "Experienced"],
+    [partial(After, 3), partial(When, is_low), partial(Primed, losses=[1.0])],
+    ids=["After", "When", "Primed"],
 )
-@pytest.mark.parametrize("controller", [Guard(), Plateau(watches="loss")])
+@pytest.mark.parametrize("controller", [Guard(), Plateau(metric="loss")])
 def test_a_wrapper_says_whether_there_may_be_a_rewind(wrap: Any, controller: Any) -> None:
     expected = isinstance(controller, Guard)
     assert wrap(controller).rewinds is expected

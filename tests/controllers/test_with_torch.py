@@ -12,9 +12,9 @@ from stepsize.controllers import After, Greedy, NewBob, Plateau, Within, replay
 from stepsize.torch import Attachment, attach
 
 RULES = (
-    Plateau(watches="val_loss", factor=0.5, patience=1, cooldown=1),
-    Within(0.3, 1, NewBob(watches="val_accuracy")),
-    Greedy(watches="val_loss", high=2, factor=0.8, patience=0),
+    Plateau(metric="val_loss", factor=0.5, patience=1, cooldown=1),
+    Within(0.3, 1, NewBob(metric="val_accuracy")),
+    Greedy(metric="val_loss", high=2, factor=0.8, patience=0),
 )
 LOSSES = [1.0, 0.8, 0.8, 0.9, 0.7, 0.7, 0.7, 0.7, 0.7, 0.6]
 MEASURED = {"val_loss": LOSSES, "val_accuracy": [1 - loss / 2 for loss in LOSSES]}
@@ -50,7 +50,7 @@ def test_a_rate_is_the_schedule_times_what_the_controllers_said(schedule: Schedu
 
 def test_a_plateau_rule_after_the_warmup_does_not_see_the_warmup() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
-    plateau = Plateau(watches="val_loss", factor=0.5, patience=0)
+    plateau = Plateau(metric="val_loss", factor=0.5, patience=0)
     rate = attach(optimizer, Policy(Warmup(4) >> Constant(), [After(4, plateau)]))
     rates: list[float] = []
     for _ in range(8):

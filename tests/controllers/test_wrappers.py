@@ -20,17 +20,17 @@ from stepsize import (
 )
 from stepsize.controllers import (
     After,
-    Experienced,
     Greedy,
     Guard,
     NewBob,
     Plateau,
+    Primed,
     When,
     Within,
     replay,
 )
 
-PLATEAU = Plateau(watches="loss", factor=0.5, patience=0)
+PLATEAU = Plateau(metric="loss", factor=0.5, patience=0)
 losses = st.lists(st.floats(0, 4), max_size=40)
 
 
@@ -84,7 +84,7 @@ def test_experienced_is_the_controller_after_its_losses(
 ) -> None:
     whole = replay(PLATEAU, {"loss": [*before, *curve]}).scale
     start = [1.0, *whole][len(before)]
-    later = replay(Experienced(PLATEAU, before), {"loss": curve}).scale
+    later = replay(Primed(PLATEAU, before), {"loss": curve}).scale
     assert [start * scale for scale in later] == whole[len(before) :]
 
 
@@ -92,7 +92,7 @@ def test_experienced_is_the_controller_after_its_losses(
 def test_within_clips_the_product_and_nothing_else(
     curve: list[float], low: float, high: float
 ) -> None:
-    greedy = Greedy(watches="loss", high=16, low=0.01, factor=0.5, patience=0)
+    greedy = Greedy(metric="loss", high=16, low=0.01, factor=0.5, patience=0)
     free = replay(greedy, {"loss": curve}).scale
     bounded = replay(Within(low, high, greedy), {"loss": curve}).scale
     assert bounded == pytest.approx([min(max(scale, low), high) for scale in free])
@@ -129,7 +129,7 @@ def test_wrappers_nest_in_any_order() -> None:
 def test_feedback_multiplies_whatever_the_schedule_says(
     schedule: Schedule, curve: list[float]
 ) -> None:
-    rules = (PLATEAU, Within(0.2, 1, NewBob(watches="val_loss")))
+    rules = (PLATEAU, Within(0.2, 1, NewBob(metric="val_loss")))
     policy = Policy(schedule, rules)
     state = policy.init()
     alone = [replay(rule, {"loss": curve, "val_loss": curve}).scale for rule in rules]
@@ -149,12 +149,12 @@ def test_a_rule_that_wraps_nothing_it_changes_is_the_rule(curve: list[float]) ->
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: After(-1, PLATEAU), InvalidValue, "steps must be .* at least 0, but is -1"),
-        (lambda: After(3, Cosine(9)), InvalidType, r"After\(steps=3, .*needs init\(\)"),  # type: ignore[arg-type]
-        (lambda: After(3, Plateau), InvalidType, r"the class Plateau.*: Plateau\(\.\.\.\)"),  # type: ignore[arg-type]
-        (lambda: Experienced(PLATEAU, None), InvalidType, "losses must be a sequence"),  # type: ignore[arg-type]
-        (lambda: Experienced(PLATEAU, ["low"]), InvalidType, "could not convert"),  # type: ignore[list-item]
-        (lambda: Experienced(PLATEAU, [], ""), InvalidType, "name must be the name of a metric"),
+        (lambda: After(-1, PLATEAU), InvalidValue, "start must be .* at least 0, but is -1"),
+        (lambda: After(3, Cosine(9)), InvalidType, r"After\(start=3, .*has init\(\)"),  # type: ignore[arg-type]
+        (lambda: After(3, Plateau), InvalidType, r"Plateau is a class. Write Plateau\(\.\.\.\)"),  # type: ignore[arg-type]
+        (lambda: Primed(PLATEAU, None), InvalidType, "losses must be a sequence"),  # type: ignore[arg-type]
+        (lambda: Primed(PLATEAU, ["low"]), InvalidType, "could not convert"),  # type: ignore[list-item]
+        (lambda: Primed(PLATEAU, [], ""), InvalidType, "metric must be the name of a metric"),
         (lambda: Within(2, 3, PLATEAU), InvalidValue, "low must be .* at most 1, but is 2"),
         (lambda: Within(0, 0.5, PLATEAU), InvalidValue, "high must be .* at least 1, but is 0.5"),
         (lambda: When("loss < 2", PLATEAU), InvalidType, "predicate must be a function"),  # type: ignore[arg-type]
@@ -169,4 +169,7 @@ def test_a_factor_is_kept_with_its_reason() -> None:
     bounded = Within(0.8, 1, PLATEAU)
     state, _ = bounded.observe(bounded.init(), Observation({"loss": 1.0}))
     _, decisions = bounded.observe(state, Observation({"loss": 1.0}))
-    assert decisions == (Scale(0.8, "loss (best: 1) has not improved for 1 observation"),)
+    (decision,) = decisions
+    assert isinstance(decision, Scale)
+    assert decision.factor == 0.8
+    assert str(decision.reason) == "loss (best: 1) has not improved for 1 observation"

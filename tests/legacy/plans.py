@@ -11,12 +11,12 @@ from stepsize import Scale
 from stepsize.controllers import (
     After,
     EarlyStop,
-    Experienced,
     GradientNorm,
     Greedy,
     Guard,
     NewBob,
     Plateau,
+    Primed,
     When,
     Within,
 )
@@ -26,12 +26,12 @@ __all__ = ["CONTROLLERS"]
 
 
 def plateau() -> Controller:
-    return Plateau(watches="val_loss", factor=0.5, patience=1)
+    return Plateau(metric="val_loss", factor=0.5, patience=1)
 
 
 def plateau_in_full() -> Controller:
     return Plateau(
-        watches="score",
+        metric="score",
         mode="max",
         smoothing=2,
         non_finite="worse",
@@ -45,12 +45,12 @@ def plateau_in_full() -> Controller:
 
 
 def greedy() -> Controller:
-    return Greedy(watches="loss", high=2, low=0.125, factor=0.5, patience=2)
+    return Greedy(metric="loss", high=2, low=0.125, factor=0.5, patience=2)
 
 
 def greedy_in_full() -> Controller:
     return Greedy(
-        watches="score",
+        metric="score",
         mode="max",
         smoothing=3,
         non_finite="worse",
@@ -67,12 +67,12 @@ def greedy_in_full() -> Controller:
 
 
 def new_bob() -> Controller:
-    return NewBob(watches="val_loss")
+    return NewBob(metric="val_loss")
 
 
 def new_bob_in_full() -> Controller:
     return NewBob(
-        watches="score",
+        metric="score",
         mode="max",
         smoothing=2,
         non_finite="worse",
@@ -83,12 +83,12 @@ def new_bob_in_full() -> Controller:
 
 
 def early_stop() -> Controller:
-    return EarlyStop(watches="val_loss", patience=8)
+    return EarlyStop(metric="val_loss", patience=8)
 
 
 def early_stop_in_full() -> Controller:
     return EarlyStop(
-        watches="score",
+        metric="score",
         mode="max",
         smoothing=2,
         non_finite="worse",
@@ -103,7 +103,7 @@ def gradient_norm() -> Controller:
 
 
 def gradient_norm_in_full() -> Controller:
-    return GradientNorm(watches="norm", threshold=1.5, ceiling=2.5, memory=0.9, warmup=6)
+    return GradientNorm(metric="norm", threshold=1.5, ceiling=2.5, memory=0.9, warmup=6)
 
 
 def guard() -> Controller:
@@ -112,7 +112,7 @@ def guard() -> Controller:
 
 def guard_in_full() -> Controller:
     return Guard(
-        watches="train_loss",
+        metric="train_loss",
         finite=["norm"],
         rise=1.5,
         patience=6,
@@ -141,15 +141,15 @@ def when() -> Controller:
 
 
 def experienced() -> Controller:
-    return Experienced(early_stop(), [2.9, 1.5, 1.25], name="val_loss")
+    return Primed(early_stop(), [2.9, 1.5, 1.25], metric="val_loss")
 
 
 def experienced_guard() -> Controller:
-    return Experienced(guard(), [4.0, 3.5, 3.6, 3.4])
+    return Primed(guard(), [4.0, 3.5, 3.6, 3.4])
 
 
 def nested() -> Controller:
-    return Within(0.1, 2, After(10, When(is_fitted, Experienced(greedy(), [3.0, 2.75]))))
+    return Within(0.1, 2, After(10, When(is_fitted, Primed(greedy(), [3.0, 2.75]))))
 
 
 class Alternating:

@@ -78,8 +78,8 @@ def test_a_broken_batch_is_named_and_the_model_stays_whole() -> None:
     outcome = run(training, Policy(Constant(), [Guard()]), 40, ring=Ring(every=10))
     (_, decision), *others = outcome.decisions
     assert others == []
-    assert (
-        "batch 20 is to blame (numbers of the batch['x'], the gradient are not" in decision.reason
+    assert "batch 20 is to blame (numbers of the batch['x'], the gradient are not" in str(
+        decision.reason
     )
     assert all(each.isfinite().all() for each in weights(training))
 
@@ -195,7 +195,7 @@ def test_an_attached_policy_goes_back_to_a_snapshot_from_before_the_trouble() ->
         after.append(loop.model.weight.detach().clone())
     (decision,) = rate.observe(loss=loop.step(math.nan))
     assert isinstance(decision, Rewind)
-    assert decision.reason.startswith(
+    assert str(decision.reason).startswith(
         "not finite. Back to the snapshot of position 5; lr is cut by"
     )
     assert torch.equal(loop.model.weight, after[4])
@@ -248,7 +248,7 @@ def test_without_a_way_back_an_attached_policy_cuts_and_says_so_once() -> None:
     loop.step()
     with pytest.warns(StepsizeWarning, match=r"no snapshot= and restore=.*said once"):
         (decision,) = rate.observe(loss=math.nan)
-    assert "There is no snapshot to go back to; lr is cut by 0.5" in decision.reason
+    assert "There is no snapshot to go back to; lr is cut by 0.5" in str(decision.reason)
     assert rate.next == [0.05]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -288,7 +288,7 @@ def test_of_two_attached_optimizers_one_is_cut_and_both_go_back() -> None:
     first.step()
     second.step()
     (decision,) = rate.observe(loss=math.nan)
-    assert "position 2, 2" in decision.reason
+    assert "position 2, 2" in str(decision.reason)
     assert not torch.equal(second.model.weight, before)
     assert torch.equal(first.model.weight, second.model.weight) is False
     assert rate.next == [0.05, 0.05]

@@ -315,7 +315,7 @@ def test_a_state_saved_with_other_controllers_says_so_and_keeps_what_they_had_sc
 
 
 def test_a_controller_with_other_settings_starts_anew_and_both_are_shown() -> None:
-    before, now = Plateau(watches="loss", patience=1), EarlyStop(watches="loss", patience=2)
+    before, now = Plateau(metric="loss", patience=1), EarlyStop(metric="loss", patience=2)
     first, again = sgd([0.1]), sgd([0.1])
     rate = attach(first, Policy(Linear(10), [before]))
     for _ in range(3):

@@ -250,8 +250,8 @@ def test_other_controllers_start_anew(stream: Any, tmp_path: Path) -> None:
 def test_of_other_controllers_each_that_stayed_keeps_its_memory(
     stream: Any, tmp_path: Path
 ) -> None:
-    early, late = Plateau(watches="val_loss", patience=3), Plateau(watches="loss", patience=60)
-    stop = EarlyStop(watches="loss", patience=100)
+    early, late = Plateau(metric="val_loss", patience=3), Plateau(metric="loss", patience=60)
+    stop = EarlyStop(metric="loss", patience=100)
     run(stream(), Policy(Linear(100), [early, late]), 40, checkpoints=tmp_path)
     ticks: list[Tick] = []
     with pytest.warns(StateMismatch) as caught:

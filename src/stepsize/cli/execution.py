@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stepsize.cli.preparation import Preparation
 from stepsize.cli.training_file import described
-from stepsize.controllers import Experienced, Guard
+from stepsize.controllers import Primed, Guard
 from stepsize.errors import StepsizeError, TrainingError
 from stepsize.find import Recommendation
 from stepsize.policy import Policy
@@ -66,7 +66,7 @@ def execute(
     guard: Controller = Guard()
     if advice is not None:
         start = advice.resume(training)
-        guard = Experienced(guard, advice.head_start.losses.tolist())
+        guard = Primed(guard, advice.head_start.losses.tolist())
         _tell_head_start(training, advice, sinks)
     policy = Policy(prepared.schedule, [guard] if guarded else [])
     try:

@@ -1,20 +1,43 @@
-"""Controllers: feedback rules as pure state machines. Their decisions are carried out by others.
+"""Controllers: feedback rules as pure state machines. Their decisions are carried out by drivers.
 
-_checks     the ranges of their settings, checked when they are built
-_metric     what watches a metric: its direction, smoothing, and numbers that are none
+_settings   the ranges of their settings, checked when they are built
+_metric     what the rules over a metric share: direction, smoothing, non-finite values
 _plateau, _greedy, _new_bob, _early_stop     rules over a metric
 _gradient_norm   the rate, regulated by the batch's gradient norm
 _guard      non-finite numbers, spikes, slow un-learning: when to rewind
-_wrappers   After, Within, When, Experienced: around any controller
+_wrappers   After, Within, When, Primed: around any controller
 _replay     what a controller would have done on a curve
+saved_texts     the texts under which earlier versions saved memories
 """
 
-from stepsize.controllers._early_stop import *
-from stepsize.controllers._gradient_norm import *
-from stepsize.controllers._greedy import *
-from stepsize.controllers._guard import *
-from stepsize.controllers._metric import *
-from stepsize.controllers._new_bob import *
-from stepsize.controllers._plateau import *
-from stepsize.controllers._replay import *
-from stepsize.controllers._wrappers import *
+from stepsize.controllers._early_stop import EarlyStop
+from stepsize.controllers._gradient_norm import GradientNorm
+from stepsize.controllers._greedy import Greedy
+from stepsize.controllers._guard import Guard
+from stepsize.controllers._metric import ImprovementRule, MetricRule
+from stepsize.controllers._new_bob import NewBob
+from stepsize.controllers._plateau import Plateau
+from stepsize.controllers._replay import Replay, replay
+from stepsize.controllers._wrappers import After, Primed, When, Within
+from stepsize.renames import renamed
+
+__all__ = [
+    "After",
+    "EarlyStop",
+    "GradientNorm",
+    "Greedy",
+    "Guard",
+    "ImprovementRule",
+    "MetricRule",
+    "NewBob",
+    "Plateau",
+    "Primed",
+    "Replay",
+    "When",
+    "Within",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> object:
+    raise renamed(__name__, name, {"Experienced": "Primed"})

@@ -5,13 +5,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.controllers._checks import Configured, check_count, check_name, check_number
+from stepsize.checks import Range
 from stepsize.controllers._metric import Memory
+from stepsize.controllers._settings import Configured, check_count, check_name, check_number
+from stepsize.messages import Message
+from stepsize.renames import renamed_arguments
 from stepsize.signals import Decision, Observation, Scale
 
 __all__ = ["GradientNorm"]
 
 
+@renamed_arguments(watches="metric")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class GradientNorm(Configured):
     """Hold the rate down while the batch's gradient is unusually large, as ZClip clips gradients.
@@ -28,9 +32,9 @@ class GradientNorm(Configured):
     holds for the next.
 
     Args:
-        watches: The name of the gradient norm before clipping.
+        metric: The name of the gradient norm before clipping.
         threshold: How many deviations above the mean are usual, > 0. None: any number is.
-        ceiling: The largest norm that counts in full, > 0, whatever is usual. None: there is none.
+        ceiling: The largest norm that counts in full, > 0, whatever is usual. None: no ceiling.
         memory: How much of the averages one observation leaves, >= 0 and < 1.
         warmup: From how many observations the averages start; until then only ``ceiling`` holds.
 
@@ -46,20 +50,24 @@ class GradientNorm(Configured):
     [1.0, 1.0, 1.0, 1.0, 1.0, 0.217, 1.0]
     """
 
-    watches: str = "grad_norm"
+    metric: str = "grad_norm"
     threshold: float | None = 2.5
     ceiling: float | None = None
     memory: float = 0.97
     warmup: int = 25
 
     def __post_init__(self) -> None:
-        check_name(self, "watches")
+        check_name(self, "metric")
         if self.threshold is not None:
-            check_number(self, "threshold", "It counts deviations above the mean.", above=0)
+            check_number(
+                self, "threshold", Range(above=0, remedy="It counts deviations above the mean.")
+            )
         if self.ceiling is not None:
-            check_number(self, "ceiling", "It is a gradient norm.", above=0)
-        check_number(self, "memory", "0.97 remembers some 30 observations.", minimum=0, below=1)
-        check_count(self, "warmup", 1, "It counts observations.")
+            check_number(self, "ceiling", Range(above=0, remedy="It is a gradient norm."))
+        check_number(
+            self, "memory", Range(minimum=0, below=1, remedy="0.97 remembers some 30 observations.")
+        )
+        check_count(self, "warmup", Range(minimum=1, remedy="It counts observations."))
 
     def init(self) -> Memory:
         """The memory before the first observation."""
@@ -69,16 +77,23 @@ class GradientNorm(Configured):
         self, state: Memory, observation: Observation, /
     ) -> tuple[Memory, Sequence[Decision]]:
         """The memory after ``observation``, and what to do."""
-        norm = observation.metrics.get(self.watches)
+        norm = observation.metrics.get(self.metric)
         if norm is None or not math.isfinite(norm):
             return state, ()
         after, wanted = self.clip(state, float(norm))
         if wanted == state["scale"]:
             return after, ()
         if wanted < 1:
-            reason = f"{self.watches} is {norm:.3g}, as if it were {wanted * norm:.3g}"
+            reason = Message(
+                "{metric:name} is {norm:number 3}, and counts as {counted:number 3}",
+                metric=self.metric,
+                norm=norm,
+                counted=wanted * norm,
+            )
         else:
-            reason = f"{self.watches} is {norm:.3g}, as usual"
+            reason = Message(
+                "{metric:name} is {norm:number 3}, as usual", metric=self.metric, norm=norm
+            )
         return {**after, "scale": wanted}, (Scale(wanted / state["scale"], reason),)
 
     def clip(self, state: Memory, norm: float) -> tuple[Memory, float]:

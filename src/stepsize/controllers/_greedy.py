@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.controllers._checks import check_count, check_number
+from stepsize.checks import Range
 from stepsize.controllers._metric import ImprovementRule, Memory
+from stepsize.controllers._settings import check_count, check_number
+from stepsize.messages import Message
+from stepsize.renames import renamed_arguments
 from stepsize.signals import Decision, Scale
 
 __all__ = ["Greedy"]
 
 
+@renamed_arguments(watches="metric")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Greedy(ImprovementRule):
     """Divide the rate by ``factor`` while a metric keeps improving, multiply by it where it stays.
@@ -19,11 +23,11 @@ class Greedy(ImprovementRule):
     here it is relative.
 
     Args:
-        watches: The metric's name. An observation without it is none.
+        metric: The metric's name. An observation without it is passed over.
         mode: "min" or "max": which is better. May be left out for a plain name whose last word is
             "loss" or "accuracy".
         high: The most that the rate is raised to, a multiple >= 1 of what the schedule says. It has
-            no default: how far a rate may rise is for the one who knows the training.
+            no default: how far a rate may rise depends on the training.
         low: The least that it is cut to, a multiple > 0 and <= 1.
         factor: One cut, > 0 and < 1; a rise is its inverse.
         patience: After more observations than this in a row with, or without, an improvement the
@@ -44,7 +48,7 @@ class Greedy(ImprovementRule):
     Source: Subramanian et al. 2025, arXiv 2512.14527.
 
     >>> from stepsize.controllers import Greedy, replay
-    >>> greedy = Greedy(watches="loss", high=2, factor=0.5, patience=1)
+    >>> greedy = Greedy(metric="loss", high=2, factor=0.5, patience=1)
     >>> replay(greedy, {"loss": [4, 3, 2, 2, 2, 2]}).scale
     [1.0, 2.0, 2.0, 2.0, 1.0, 1.0]
     """
@@ -61,13 +65,15 @@ class Greedy(ImprovementRule):
     def __post_init__(self) -> None:
         super().__post_init__()
         multiple = "It is a multiple of what the schedule says."
-        check_number(self, "high", multiple, minimum=1)
-        check_number(self, "low", multiple, above=0, maximum=1)
-        check_number(self, "factor", "0.95 cuts by a twentieth.", above=0, below=1)
+        check_number(self, "high", Range(minimum=1, remedy=multiple))
+        check_number(self, "low", Range(above=0, maximum=1, remedy=multiple))
+        check_number(self, "factor", Range(above=0, below=1, remedy="0.95 cuts by a twentieth."))
         for name in ("patience", "cooldown", "pause"):
-            check_count(self, name, 0, "It counts observations.")
+            check_count(self, name, Range(minimum=0, remedy="It counts observations."))
         if self.restart is not None:
-            check_count(self, "restart", 1, "It counts cuts; None never starts anew.")
+            check_count(
+                self, "restart", Range(minimum=1, remedy="It counts cuts; None never starts anew.")
+            )
 
     def _start(self) -> Memory:
         return {"best": None, "good": 0, "bad": 0, "resting": 0, "at_low": 0, "scale": 1.0}
@@ -88,8 +94,11 @@ class Greedy(ImprovementRule):
         return seen, ()
 
     def _raised(self, state: Memory) -> tuple[Memory, Sequence[Decision]]:
-        times = "once" if state["good"] == 1 else f"{state['good']} times in a row"
-        reason = f"{self._named(state['best'])} improved {times}"
+        reason = Message(
+            "{metric:message} improved in {n:count|observation|observations in a row}",
+            metric=self._named(state["best"]),
+            n=state["good"],
+        )
         scale = min(state["scale"] / self.factor, self.high)
         after = {**state, "good": 0, "resting": self.pause, "at_low": 0, "scale": scale}
         return after, _change(state["scale"], scale, reason)
@@ -100,11 +109,16 @@ class Greedy(ImprovementRule):
         at_low = state["at_low"] + (scale <= self.low)
         after = {**state, "bad": 0, "resting": self.cooldown, "at_low": at_low, "scale": scale}
         if at_low == self.restart:
-            reason = f"{self.watches} has not improved in {at_low} cuts at {self.low:g}: start anew"
+            reason = Message(
+                "{metric:name} has not improved in {n:count|cut|cuts} at {low:number}: start anew",
+                metric=self.metric,
+                n=at_low,
+                low=self.low,
+            )
             scale = 1.0
             after = {**state, **self._start(), "resting": self.cooldown, "recent": list[float]()}
         return after, _change(state["scale"], scale, reason)
 
 
-def _change(before: float, after: float, reason: str) -> Sequence[Decision]:
+def _change(before: float, after: float, reason: Message) -> Sequence[Decision]:
     return (Scale(after / before, reason),) if after != before else ()

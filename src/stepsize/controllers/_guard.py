@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar, Final, cast
 
-from stepsize.controllers._checks import Configured, check_count, check_name, check_number
+from stepsize.checks import Range
 from stepsize.controllers._metric import Memory
+from stepsize.controllers._settings import Configured, check_count, check_name, check_number
 from stepsize.errors import InvalidType
+from stepsize.messages import Message
+from stepsize.renames import renamed_arguments
 from stepsize.signals import Decision, Observation, Rewind
+from stepsize.statistics import NORMAL_PER_MAD
 
 __all__ = ["Guard"]
 
@@ -27,10 +31,10 @@ _LITTLE: Final = 2
 _FARTHER: Final = 6
 _KNOWN: Final = 0.18  # the weight of a noise that was measured from about 20 losses
 
-_TO_DEVIATION: Final = 1.4826  # from the median of absolute deviations, for normal numbers
 _DIFFERENCE_TO_DEVIATION: Final = math.sqrt(math.pi) / 2  # from the mean of absolute differences
 
 
+@renamed_arguments(watches="metric")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Guard(Configured):
     """Ask for a ``Rewind`` when the loss, gradients or parameters show that a training goes wrong.
@@ -45,8 +49,8 @@ class Guard(Configured):
       The noise is what the loss differs by from one observation to the next, so a noisy log raises
       the bar by itself. Where it wanders, neighbours being alike, ``rise`` has to be larger.
 
-    A rise that is small beside what was learnt since the beginning is none: less than 2 % of it for
-    un-learning, 10 % for a spike. Where the loss has fallen by less than twice of what would be
+    A rise that is small beside what was learnt since the beginning does not count: less than 2 % of
+    it for un-learning, 10 % for a spike. Where the loss has fallen by less than twice what would be
     called a rise, there is little to un-learn, and the bar for it is six times as high: the losses
     of adversarial trainings go up and down. No threshold depends on the loss's unit or on its zero,
     so negative losses are guarded like positive ones. A loss that is *meant* to rise (warm restarts
@@ -55,7 +59,7 @@ class Guard(Configured):
     An update that was skipped, as an AMP scaler does, is not looked at.
 
     Args:
-        watches: The name of the training's loss.
+        metric: The name of the training's loss.
         finite: Further metrics that have to be finite where they are measured.
         rise: Un-learning: multiples of the noise, > 0.
         patience: Un-learning: observations in a row, >= 1.
@@ -72,13 +76,14 @@ class Guard(Configured):
     The rates of false alarms over the thresholds are measured in docs/en/guard.md.
 
     >>> from stepsize.controllers import Guard, replay
-    >>> replay(Guard(), {"loss": [2.0, 1.5, float("nan")]}).decisions[0]
-    (2.0, Rewind(factor=0.5, reason='loss is nan', since=0, warmup=10, limit=10))
+    >>> position, decision = replay(Guard(), {"loss": [2.0, 1.5, float("nan")]}).decisions[0]
+    >>> print(position, decision.factor, decision.reason)
+    2.0 0.5 loss is nan
     """
 
     rewinds: ClassVar[bool] = True
 
-    watches: str = "loss"
+    metric: str = "loss"
     finite: Sequence[str] = ("grad_norm", "parameter_norm")
     rise: float = 2.5
     patience: int = 20
@@ -89,24 +94,30 @@ class Guard(Configured):
     limit: int = 10
 
     def __post_init__(self) -> None:
-        check_name(self, "watches")
+        check_name(self, "metric")
         object.__setattr__(self, "finite", self._checked_finite())
-        check_number(self, "rise", "It is a multiple of the log's noise.", above=0)
-        check_count(self, "patience", 1, "It counts observations.")
-        check_number(self, "spike", "It counts robust deviations.", above=0)
-        check_count(self, "spike_patience", 1, "It counts observations.")
-        check_number(self, "factor", "0.5 halves the rate.", above=0, maximum=1)
-        check_count(self, "warmup", 0, "It counts steps.")
-        check_count(self, "limit", 0, "It counts rewinds.")
+        check_number(self, "rise", Range(above=0, remedy="It is a multiple of the log's noise."))
+        check_count(self, "patience", Range(minimum=1, remedy="It counts observations."))
+        check_number(self, "spike", Range(above=0, remedy="It counts robust deviations."))
+        check_count(self, "spike_patience", Range(minimum=1, remedy="It counts observations."))
+        check_number(self, "factor", Range(above=0, maximum=1, remedy="0.5 halves the rate."))
+        check_count(self, "warmup", Range(minimum=0, remedy="It counts steps."))
+        check_count(self, "limit", Range(minimum=0, remedy="It counts rewinds."))
 
     def _checked_finite(self) -> tuple[str, ...]:
         given: object = self.finite
-        rule = f"{self!r}: finite must be a sequence of metrics' names, but is {given!r}."
-        if isinstance(given, str):
-            raise InvalidType(f"{rule} Write finite=[{given!r}].")
         names = tuple(cast(Iterable[object], given)) if isinstance(given, Iterable) else None
-        if names is None or not all(isinstance(name, str) and name for name in names):
-            raise InvalidType(f"{rule} Example: finite=['grad_norm']; finite=() for none.")
+        plain = not isinstance(given, str) and names is not None
+        if not plain or not all(isinstance(name, str) and name for name in names or ()):
+            raise InvalidType(
+                f"Guard(finite={given!r})",
+                "{finite} must be a sequence of metrics' names",
+                f"is {given!r}",
+                f"Write finite=[{given!r}]."
+                if isinstance(given, str)
+                else "Example: finite=['grad_norm']; finite=() for none.",
+                "finite",
+            )
         return cast(tuple[str, ...], names)
 
     def init(self) -> Memory:
@@ -126,11 +137,12 @@ class Guard(Configured):
         """The memory after ``observation``, and what to do."""
         if not observation.stepped:
             return state, ()
-        for name in (self.watches, *self.finite):
+        for name in (self.metric, *self.finite):
             value = observation.metrics.get(name)
             if value is not None and not math.isfinite(value):
-                return self._alarm(state, f"{name} is {value}", since=0)
-        loss = observation.metrics.get(self.watches)
+                reason = Message("{metric:name} is {value:number}", metric=name, value=value)
+                return self._alarm(state, reason, since=0)
+        loss = observation.metrics.get(self.metric)
         if loss is None:
             return state, ()
         if self._is_spike(state, loss):
@@ -152,14 +164,20 @@ class Guard(Configured):
             # A lone outlier leaves no trace in what is usual.
             return {**state, "spiking": spiking}, ()
         middle, deviation = _robust(state["recent"])
-        times = "once" if spiking == 1 else f"{spiking} times in a row"
-        size = "" if deviation == 0 else f", {(loss - middle) / deviation:.0f} deviations"
-        reason = f"{self.watches} spiked {times}, to {loss:.4g}{size} above its usual {middle:.4g}"
+        reason = Message(
+            "{metric:name} spiked in {n:count|observation|observations in a row}, to "
+            "{loss:number}, {size:number 3} deviations above its usual {usual:number}",
+            metric=self.metric,
+            n=spiking,
+            loss=loss,
+            size=math.inf if deviation == 0 else (loss - middle) / deviation,
+            usual=middle,
+        )
         return self._alarm(state, reason, since=spiking - 1)
 
     def _after_usual(self, state: Memory, loss: float) -> tuple[Memory, Sequence[Decision]]:
         weight = _SMOOTHING * state["weight"] + 1 - _SMOOTHING
-        # Of three, since one odd batch with a low loss would set a lowest that is none.
+        # Of three, since one odd batch with a low loss would set a false lowest.
         middle = median([*state["recent"][-2:], loss])
         # This form of the average stays exactly at a loss that stays.
         mean = state["mean"] + (1 - _SMOOTHING) / weight * (middle - state["mean"])
@@ -190,15 +208,22 @@ class Guard(Configured):
         }
         if above < self.patience:
             return after, ()
-        reason = (
-            f"the smoothed {self.watches} has been above {best + margin:.4g} for "
-            f"{self.patience} observations, now {mean:.4g}; its lowest was {best:.4g}"
+        reason = Message(
+            "the smoothed {metric:name} has been above {limit:number} for "
+            "{n:count|observation|observations}, now {now:number}; its lowest was {lowest:number}",
+            metric=self.metric,
+            limit=best + margin,
+            n=self.patience,
+            now=mean,
+            lowest=best,
         )
         return self._alarm(after, reason, since=self.patience - 1)
 
-    def _alarm(self, state: Memory, reason: str, since: int) -> tuple[Memory, Sequence[Decision]]:
-        # Whoever cannot go back only cuts the rate, and the guard goes on from this memory: the
-        # loss may be anywhere, but its lowest and its noise are known.
+    def _alarm(
+        self, state: Memory, reason: Message, since: int
+    ) -> tuple[Memory, Sequence[Decision]]:
+        # A driver that cannot go back only cuts the rate, and the guard goes on from this memory:
+        # the loss may be anywhere, but its lowest and its noise are known.
         decision = Rewind(self.factor, reason, since=since, warmup=self.warmup, limit=self.limit)
         return {**state, **_UNSETTLED}, (decision,)
 
@@ -209,4 +234,4 @@ _UNSETTLED: Final[Memory] = {"mean": 0.0, "weight": 0.0, "recent": [], "above": 
 def _robust(numbers: Sequence[float]) -> tuple[float, float]:
     """The median, and the deviation that the median absolute deviation stands for."""
     middle = median(numbers)
-    return middle, _TO_DEVIATION * median(abs(number - middle) for number in numbers)
+    return middle, NORMAL_PER_MAD * median(abs(number - middle) for number in numbers)

@@ -1,4 +1,4 @@
-"""What the rules over a metric share: which way is better, smoothing, numbers that are none."""
+"""What the rules over a metric share: which way is better, smoothing, non-finite values."""
 
 import math
 import re
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
-from stepsize.controllers._checks import (
+from stepsize.checks import Range
+from stepsize.controllers._settings import (
     Configured,
     check_choice,
     check_count,
@@ -17,6 +18,7 @@ from stepsize.controllers._checks import (
     check_number,
 )
 from stepsize.errors import InvalidValue, StepsizeWarning
+from stepsize.messages import Message
 from stepsize.signals import Decision, Observation, Stop
 
 __all__ = ["ImprovementRule", "MetricRule"]
@@ -33,36 +35,41 @@ class MetricRule(Configured, ABC):
     """A controller that follows one metric. The rules over a metric derive from it.
 
     Args:
-        watches: The metric's name. An observation without it is none.
+        metric: The metric's name. An observation without it is passed over.
         mode: "min" or "max": which is better. May be left out where the name's last word is "loss"
             or "accuracy" and it is made of letters, digits, "_", "/", "." and spaces, such as
             "eval/val_loss"; every other name needs it: "-loss" may be the negative of one.
         smoothing: The mean of this many last numbers is judged; 1: each number itself.
-        non_finite: What NaN and infinity mean. "ignore": no observation, with a warning at the
+        non_finite: What NaN and infinity mean. "ignore": passed over, with a warning at the
             first; "worse": an observation without improvement; "stop": the end of the training.
     """
 
-    watches: str
+    metric: str
     mode: Mode | None = None
     smoothing: int = 1
     non_finite: Literal["ignore", "worse", "stop"] = "ignore"
 
     def __post_init__(self) -> None:
-        check_name(self, "watches")
-        check_count(self, "smoothing", 1, "It counts observations; 1 smooths nothing.")
-        check_choice(self, "non_finite", ("ignore", "worse", "stop"))
+        check_name(self, "metric")
+        check_count(
+            self, "smoothing", Range(minimum=1, remedy="It counts observations; 1 smooths nothing.")
+        )
+        check_choice(self, "non_finite", "ignore", "worse", "stop")
         if self.mode is not None:
-            check_choice(self, "mode", ("min", "max"))
-        elif _mode_of(self.watches) is None:
+            check_choice(self, "mode", "min", "max")
+        elif _mode_of(self.metric) is None:
             raise InvalidValue(
-                f"{self!r}: mode must be 'min' or 'max' unless the metric's name is plain words "
-                f"of which the last is 'loss' or 'accuracy', but is {self.mode!r} and the name is "
-                f"{self.watches!r}. Say which is better: mode='min' or mode='max'."
+                repr(self),
+                "{mode} must be 'min' or 'max' unless the metric's name is plain words of which "
+                "the last is 'loss' or 'accuracy'",
+                f"is {self.mode!r} and the name is {self.metric!r}",
+                "Say which is better: mode='min' or mode='max'.",
+                "mode",
             )
 
     @cached_property
     def _sign(self) -> int:
-        return 1 if (self.mode or _mode_of(self.watches)) == "min" else -1
+        return 1 if (self.mode or _mode_of(self.metric)) == "min" else -1
 
     def init(self) -> dict[str, Any]:
         """The memory before the first observation."""
@@ -72,7 +79,7 @@ class MetricRule(Configured, ABC):
         self, state: Memory, observation: Observation, /
     ) -> tuple[Memory, Sequence[Decision]]:
         """The memory after ``observation``, and what to do."""
-        value = observation.metrics.get(self.watches)
+        value = observation.metrics.get(self.metric)
         if value is None:
             return state, ()
         if math.isfinite(value):
@@ -81,15 +88,16 @@ class MetricRule(Configured, ABC):
             changes, decisions = self._judge(seen, self._sign * sum(recent) / len(recent))
             return {**seen, **changes}, decisions
         if self.non_finite == "stop":
-            return state, (Stop(f"{self.watches} is {value}"),)
+            return state, (
+                Stop(Message("{metric:name} is {value:number}", metric=self.metric, value=value)),
+            )
         if self.non_finite == "worse":
             changes, decisions = self._judge(state, None)
             return {**state, **changes}, decisions
         if not state["warned"]:
             warnings.warn(
-                f"{self!r}: {self.watches} is {value}, which is no observation, now and "
-                "whenever it comes again. Guard() acts on it; non_finite='worse' or 'stop' does "
-                "here.",
+                f"{self!r}: {self.metric} is {value}, and was passed over, as it will be again. "
+                "Guard() acts on it; here non_finite='worse' or 'stop' does.",
                 StepsizeWarning,
                 stacklevel=2,
             )
@@ -124,8 +132,8 @@ class ImprovementRule(MetricRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number(self, "threshold", "0 counts every improvement.", minimum=0)
-        check_choice(self, "threshold_mode", ("relative", "absolute"))
+        check_number(self, "threshold", Range(minimum=0, remedy="0 counts every improvement."))
+        check_choice(self, "threshold_mode", "relative", "absolute")
 
     def _improves(self, cost: float | None, best: float | None) -> bool:
         if cost is None or best is None:
@@ -135,14 +143,21 @@ class ImprovementRule(MetricRule):
         # Not best - threshold * abs(best): torch multiplies, and this rounds as torch does.
         return cost < best * (1 - math.copysign(self.threshold, best))
 
-    def _standing(self, best: float | None, count: int) -> str:
+    def _standing(self, best: float | None, count: int) -> Message:
         """The reason of a decision: no improvement for ``count`` observations."""
-        observations = "1 observation" if count == 1 else f"{count} observations"
-        return f"{self._named(best)} has not improved for {observations}"
+        return Message(
+            "{metric:message} has not improved for {n:count|observation|observations}",
+            metric=self._named(best),
+            n=count,
+        )
 
-    def _named(self, best: float | None) -> str:
+    def _named(self, best: float | None) -> Message:
         """The metric and its best value."""
-        return self.watches if best is None else f"{self.watches} (best: {self._sign * best:g})"
+        if best is None:
+            return Message("{metric:name}", metric=self.metric)
+        return Message(
+            "{metric:name} (best: {best:number 6})", metric=self.metric, best=self._sign * best
+        )
 
 
 def _mode_of(name: str) -> Mode | None:

@@ -1,26 +1,30 @@
-"""``NewBob``: cut the rate when an evaluation is hardly better than the one before."""
+"""``NewBob``: cut the rate when an evaluation is barely better than the one before."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.controllers._checks import check_count, check_number
+from stepsize.checks import Range
 from stepsize.controllers._metric import Memory, MetricRule
+from stepsize.controllers._settings import check_count, check_number
+from stepsize.messages import Message
+from stepsize.renames import renamed_arguments
 from stepsize.signals import Decision, Scale
 
 __all__ = ["NewBob"]
 
 
+@renamed_arguments(watches="metric")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NewBob(MetricRule):
     """Multiply the rate by ``factor`` when ``(before - now) / abs(before) < threshold``.
 
     The metric is compared with the observation before, not with the best. Equal to SpeechBrain's
     ``NewBobScheduler`` for positive metrics; that one divides by ``before`` itself, and so takes
-    worse for better where it is negative, and knows no metric of which more is better.
+    worse for better where it is negative, and has no mode for metrics of which more is better.
 
     Args:
-        watches: The metric's name. An observation without it is none.
+        metric: The metric's name. An observation without it is passed over.
         mode: "min" or "max": which is better. May be left out for a plain name whose last word is
             "loss" or "accuracy".
         factor: What the rate is multiplied by, > 0 and < 1.
@@ -36,7 +40,7 @@ class NewBob(MetricRule):
         InvalidValue: A setting is out of range, or ``mode`` is missing.
 
     >>> from stepsize.controllers import NewBob, replay
-    >>> replay(NewBob(watches="val_loss"), {"val_loss": [10, 2, 2.5, 1]}).scale
+    >>> replay(NewBob(metric="val_loss"), {"val_loss": [10, 2, 2.5, 1]}).scale
     [1.0, 1.0, 0.5, 0.5]
     """
 
@@ -46,9 +50,9 @@ class NewBob(MetricRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number(self, "factor", "0.5 halves the rate.", above=0, below=1)
-        check_number(self, "threshold", "0.0025 is a quarter of a percent.", below=1)
-        check_count(self, "patience", 0, "It counts observations.")
+        check_number(self, "factor", Range(above=0, below=1, remedy="0.5 halves the rate."))
+        check_number(self, "threshold", Range(below=1, remedy="0.0025 is a quarter of a percent."))
+        check_count(self, "patience", Range(minimum=0, remedy="It counts observations."))
 
     def _start(self) -> Memory:
         return {"before": None, "left": self.patience}
@@ -63,10 +67,13 @@ class NewBob(MetricRule):
             return {"before": now}, ()
         if left > 0:
             return {"before": now, "left": left - 1}, ()
-        shown = "what is no number" if cost is None else f"{self._sign * cost:g}"
-        reason = (
-            f"{self.watches} went from {self._sign * before:g} to {shown}, which is less than "
-            f"{self.threshold:.2%} better"
+        reason = Message(
+            "{metric:name} went from {before:number 6} to {now:number 6}, less than "
+            "{least:percent} better",
+            metric=self.metric,
+            before=self._sign * before,
+            now=math.nan if cost is None else self._sign * cost,
+            least=self.threshold,
         )
         return {"before": now, "left": self.patience}, (Scale(self.factor, reason),)
 

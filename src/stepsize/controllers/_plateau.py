@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.controllers._checks import check_count, check_number
+from stepsize.checks import Range
 from stepsize.controllers._metric import ImprovementRule, Memory
+from stepsize.controllers._settings import check_count, check_number
+from stepsize.renames import renamed_arguments
 from stepsize.signals import Decision, Scale
 
 __all__ = ["Plateau"]
 
 
+@renamed_arguments(watches="metric")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Plateau(ImprovementRule):
     """Multiply the rate by ``factor`` when a metric has not improved for a while.
@@ -20,7 +23,7 @@ class Plateau(ImprovementRule):
     and its ``cooldown`` c > 0 is c - 1.
 
     Args:
-        watches: The metric's name. An observation without it is none.
+        metric: The metric's name. An observation without it is passed over.
         mode: "min" or "max": which is better. May be left out for a plain name whose last word is
             "loss" or "accuracy".
         factor: What the rate is multiplied by, > 0 and < 1.
@@ -37,7 +40,7 @@ class Plateau(ImprovementRule):
         InvalidValue: A setting is out of range, or ``mode`` is missing.
 
     >>> from stepsize.controllers import Plateau, replay
-    >>> plateau = Plateau(watches="val_loss", factor=0.5, patience=1)
+    >>> plateau = Plateau(metric="val_loss", factor=0.5, patience=1)
     >>> replay(plateau, {"val_loss": [3, 2, 2, 2, 1]}).scale
     [1.0, 1.0, 1.0, 0.5, 0.5]
     """
@@ -49,10 +52,12 @@ class Plateau(ImprovementRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number(self, "factor", "0.1 divides by ten.", above=0, below=1)
-        check_count(self, "patience", 0, "It counts observations.")
-        check_count(self, "cooldown", 0, "It counts observations.")
-        check_number(self, "floor", "It is a multiple of the rate.", minimum=0, maximum=1)
+        check_number(self, "factor", Range(above=0, below=1, remedy="0.1 divides by ten."))
+        check_count(self, "patience", Range(minimum=0, remedy="It counts observations."))
+        check_count(self, "cooldown", Range(minimum=0, remedy="It counts observations."))
+        check_number(
+            self, "floor", Range(minimum=0, maximum=1, remedy="It is a multiple of the rate.")
+        )
 
     def _start(self) -> Memory:
         return {"best": None, "bad": 0, "resting": 0, "scale": 1.0}

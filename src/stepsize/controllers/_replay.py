@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import Any
 
-from stepsize.controllers._checks import check_controller
 from stepsize.controllers._guard import Guard
+from stepsize.controllers._settings import check_controller
 from stepsize.errors import InvalidType, InvalidValue, StepsizeWarning
 from stepsize.signals import Controller, Decision, Observation, Rewind, Scale, Stop
+from stepsize.words import list_text
 
 __all__ = ["Replay", "replay"]
 
@@ -37,7 +38,8 @@ def replay(controller: Controller, curves: Mapping[str, Any]) -> Replay:
     would have happened, and what follows is what the controller would say to the run as it went. A
     ``Stop`` ends the replay; a ``Rewind`` multiplies the scale by its factor and does not go back.
 
-    A controller that watches none of the curves decides nothing, and a ``StepsizeWarning`` says so.
+    A controller whose metric is not among the curves decides nothing, and a ``StepsizeWarning``
+    says so.
 
     Args:
         controller: Any controller; wrappers and one's own as well.
@@ -47,17 +49,17 @@ def replay(controller: Controller, curves: Mapping[str, Any]) -> Replay:
             run that was rewound.
 
     Raises:
-        InvalidType: ``controller`` is none, ``curves`` is no mapping, or a curve is no sequence of
-            numbers.
-        InvalidValue: A curve has not one position for each number, or one that is not finite.
+        InvalidType: An argument is of the wrong kind, or a curve is not a sequence of numbers.
+        InvalidValue: A curve does not have one finite position for each number.
 
     >>> from stepsize.controllers import Plateau, replay
-    >>> plateau = Plateau(watches="val_loss", factor=0.5, patience=0)
+    >>> plateau = Plateau(metric="val_loss", factor=0.5, patience=0)
     >>> seen = replay(plateau, {"val_loss": ([0, 100, 200], [1.0, 1.2, 0.9])})
     >>> seen.scale
     [1.0, 0.5, 0.5]
-    >>> seen.decisions
-    ((100.0, Scale(factor=0.5, reason='val_loss (best: 1) has not improved for 1 observation')),)
+    >>> for position, decision in seen.decisions:
+    ...     print(position, decision.factor, decision.reason)
+    100.0 0.5 val_loss (best: 1) has not improved for 1 observation
     """
     check_controller(f"replay({_typed(controller)}, ...)", controller)
     observations = _observations(curves)
@@ -86,18 +88,18 @@ def _typed(controller: object) -> str:
 
 def _warn_of_nothing_watched(controller: Any, curves: Mapping[str, Any]) -> None:
     watching = controller
-    while not hasattr(watching, "watches") and hasattr(watching, "controller"):
+    while hasattr(watching, "controller"):
         watching = watching.controller
-    watched = getattr(watching, "watches", None)
-    if not isinstance(watched, str):  # somebody's own, that does not say
+    watched = getattr(watching, "metric", None)
+    if not isinstance(watched, str):  # a user's own, which does not say
         return
     names = [watched, *watching.finite] if isinstance(watching, Guard) else [watched]
     if not curves or any(name in curves for name in names):
         return
     warnings.warn(
-        f"replay({controller!r}, ...): the controller should watch one of the curves, but watches "
-        f"{', '.join(map(repr, names))}, and the curves are {', '.join(map(repr, curves))}: it "
-        "decides nothing. Give the curve the name that the controller watches.",
+        f"replay({controller!r}, ...): the controller decides nothing, because its metric is "
+        f"{list_text(map(repr, names), 'or')} and the curves are {list_text(map(repr, curves))}. "
+        "Give the curve the name of the metric.",
         StepsizeWarning,
         stacklevel=3,
     )
@@ -106,8 +108,11 @@ def _warn_of_nothing_watched(controller: Any, curves: Mapping[str, Any]) -> None
 def _observations(curves: Mapping[str, Any]) -> Iterator[tuple[float, dict[str, float]]]:
     if not isinstance(curves, Mapping):
         raise InvalidType(
-            f"replay(..., {type(curves).__name__}): curves must be a mapping from a metric's name "
-            'to its numbers, but is none. Example: replay(controller, {"loss": [3.2, 2.9]}).'
+            "replay(controller, curves)",
+            "{curves} must be a mapping from a metric's name to its numbers",
+            f"is a {type(curves).__name__}",
+            'Example: replay(controller, {"loss": [3.2, 2.9]}).',
+            "curves",
         )
     return _together([_points(name, curve) for name, curve in curves.items()])
 
@@ -136,19 +141,24 @@ def _points(name: str, curve: Any) -> list[tuple[float, str, float]]:
         positions, numbers = (_floats(part) for part in pair)
     except (TypeError, ValueError) as error:
         raise InvalidType(
-            f"{call}: a curve must be a sequence of numbers, or a pair (positions, numbers), but "
-            f"is no such {type(curve).__name__} ({error}). Example: [3.2, 2.9]."
+            call,
+            "a curve must be a sequence of numbers, or a pair (positions, numbers)",
+            f"this {type(curve).__name__} is not: {error}",
+            "Example: [3.2, 2.9].",
         ) from error
     if len(positions) != len(numbers):
         raise InvalidValue(
-            f"{call}: a curve must have one position for each number, but has {len(positions)} "
-            f"positions and {len(numbers)} numbers."
+            call,
+            "a curve must have one position for each number",
+            f"it has {len(positions)} positions and {len(numbers)} numbers",
         )
     odd = next((position for position in positions if not math.isfinite(position)), None)
     if odd is not None:
         raise InvalidValue(
-            f"{call}: positions must be finite numbers, but one is {odd}. Leave out what has no "
-            "position."
+            call,
+            "positions must be finite numbers",
+            f"one is {odd}",
+            "Leave out what has no position.",
         )
     return [(position, name, number) for position, number in zip(positions, numbers, strict=True)]
 
@@ -159,7 +169,7 @@ def _is_array(part: Any) -> bool:
 
 def _floats(part: Any) -> list[float]:
     kind = type(part).__name__
-    # These can be iterated as well, but their characters, keys and members are no curve.
+    # These can be iterated as well, but their characters, keys and members are not a curve.
     if isinstance(part, str | bytes | Mapping | Set):
-        raise TypeError(f"{kind} is no sequence of numbers")
+        raise TypeError(f"a {kind} is not a sequence of numbers")
     return [float(number) for number in part]

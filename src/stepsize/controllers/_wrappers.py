@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stepsize.controllers._checks import Configured, check_controller, check_name, check_number
+from stepsize.checks import Range
 from stepsize.controllers._metric import Memory
+from stepsize.controllers._settings import Configured, check_controller, check_name, check_number
 from stepsize.errors import InvalidType, InvalidValue
+from stepsize.renames import renamed_arguments
 from stepsize.signals import Controller, Decision, Observation, Scale
 
-__all__ = ["After", "Experienced", "When", "Within"]
+__all__ = ["After", "Primed", "When", "Within"]
 
 
 class Wrapper(Configured):
@@ -30,30 +32,31 @@ class Wrapper(Configured):
         check_controller(repr(self), self.controller)
 
 
+@renamed_arguments(steps="start")
 @dataclass(frozen=True, repr=False)
 class After(Wrapper):
-    """A controller that sees nothing before position ``steps``: ``After(500, Plateau(...))``.
+    """A controller that sees nothing before position ``start``: ``After(500, Plateau(...))``.
 
     Args:
-        steps: In the driver's clock, which is optimizer steps unless another was given; >= 0.
+        start: In the driver's clock, which is optimizer steps unless another was given; >= 0.
         controller: What listens from then on.
 
     Raises:
         InvalidType: An argument is of the wrong kind.
-        InvalidValue: ``steps`` is out of range; or, when observing, the observation does not say at
+        InvalidValue: ``start`` is out of range; or, when observing, the observation does not say at
             which position it was made.
 
     >>> from stepsize.controllers import After, Plateau, replay
-    >>> plateau = Plateau(watches="val_loss", factor=0.5, patience=0)
+    >>> plateau = Plateau(metric="val_loss", factor=0.5, patience=0)
     >>> replay(After(3, plateau), {"val_loss": [1, 1, 1, 1, 1]}).scale
     [1.0, 1.0, 1.0, 1.0, 0.5]
     """
 
-    steps: float
+    start: float
     controller: Controller
 
     def __post_init__(self) -> None:
-        check_number(self, "steps", "It is a position.", minimum=0)
+        check_number(self, "start", Range(minimum=0, remedy="It is a position."))
         self._check_controller()
 
     def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
@@ -61,50 +64,56 @@ class After(Wrapper):
         position = observation.position
         if position is None:
             raise InvalidValue(
-                f"{self!r}: an observation must say its position, but has none. Whoever drives "
-                "the training gives it: Observation(metrics, position=step)."
+                repr(self),
+                "an observation must say its position",
+                "it has none",
+                "The driver of the training gives it: Observation(metrics, position=step).",
             )
-        if position < self.steps:
+        if position < self.start:
             return state, ()
         return self.controller.observe(state, observation)
 
 
+@renamed_arguments(name="metric")
 @dataclass(frozen=True, repr=False)
-class Experienced(Wrapper):
+class Primed(Wrapper):
     """A controller that has seen the losses of steps that were taken before its run.
 
-    For runs that go on where another loop ended: what was learnt there is what may be lost. What
-    the controller would have decided then is too late, and left out.
+    For runs that go on where another loop ended: what was learnt there is what may be lost.
+    Decisions about those steps would come too late and are dropped.
 
     Args:
         controller: What has seen them.
         losses: In the order of the steps; shape (steps,).
-        name: The metric that they are.
+        metric: The metric that they are.
 
     Raises:
-        InvalidType: ``controller`` is none, ``losses`` are no numbers, or ``name`` is no text.
+        InvalidType: An argument is of the wrong kind.
 
-    >>> from stepsize.controllers import EarlyStop, Experienced, replay
-    >>> rule = EarlyStop(watches="loss", patience=1)
+    >>> from stepsize.controllers import EarlyStop, Primed, replay
+    >>> rule = EarlyStop(metric="loss", patience=1)
     >>> replay(rule, {"loss": [1.5, 1.2, 1.1]}).decisions
     ()
-    >>> replay(Experienced(rule, [1.0]), {"loss": [1.5, 1.2, 1.1]}).positions[-1]
+    >>> replay(Primed(rule, [1.0]), {"loss": [1.5, 1.2, 1.1]}).positions[-1]
     1.0
     """
 
     controller: Controller
     losses: Sequence[float]
-    name: str = "loss"
+    metric: str = "loss"
 
     def __post_init__(self) -> None:
         self._check_controller()
-        check_name(self, "name")
+        check_name(self, "metric")
         try:
             losses = tuple(map(float, self.losses))
         except (TypeError, ValueError) as error:
             raise InvalidType(
-                f"{self!r}: losses must be a sequence of numbers, but is {self.losses!r} "
-                f"({error}). Example: losses=[2.3, 2.1]."
+                "Primed(controller, losses)",
+                "{losses} must be a sequence of numbers",
+                f"is {self.losses!r} ({error})",
+                "Example: losses=[2.3, 2.1].",
+                "losses",
             ) from error
         object.__setattr__(self, "losses", losses)
 
@@ -112,7 +121,7 @@ class Experienced(Wrapper):
         """The memory after the losses."""
         memory = self.controller.init()
         for position, loss in enumerate(self.losses):
-            seen = Observation({self.name: loss}, position=position)
+            seen = Observation({self.metric: loss}, position=position)
             memory, _ = self.controller.observe(memory, seen)
         return memory
 
@@ -125,8 +134,8 @@ class Experienced(Wrapper):
 class When(Wrapper):
     """A controller that sees only the observations for which ``predicate`` holds.
 
-    A metric that is not there is no observation: the predicate does not hold for one without a
-    metric that it asks for by ``seen.metrics[name]``. Its other errors are not caught.
+    The predicate does not hold for an observation without a metric that it asks for by
+    ``seen.metrics[name]``. Its other errors are not caught.
 
     Args:
         predicate: Takes an ``Observation``. A pure function of it, or a replay will differ.
@@ -136,7 +145,7 @@ class When(Wrapper):
         InvalidType: An argument is of the wrong kind.
 
     >>> from stepsize.controllers import Plateau, When, replay
-    >>> plateau = Plateau(watches="loss", factor=0.5, patience=0)
+    >>> plateau = Plateau(metric="loss", factor=0.5, patience=0)
     >>> fitted = When(lambda seen: seen.metrics["loss"] < 2, plateau)
     >>> replay(fitted, {"loss": [5, 5, 5, 1, 1]}).scale
     [1.0, 1.0, 1.0, 1.0, 0.5]
@@ -148,8 +157,11 @@ class When(Wrapper):
     def __post_init__(self) -> None:
         if not callable(self.predicate):
             raise InvalidType(
-                f"{self!r}: predicate must be a function of an Observation, but is "
-                f"{self.predicate!r}. Example: lambda seen: seen.metrics['loss'] < 2."
+                repr(self),
+                "{predicate} must be a function of an Observation",
+                f"is {self.predicate!r}",
+                "Example: lambda seen: seen.metrics['loss'] < 2.",
+                "predicate",
             )
         self._check_controller()
 
@@ -163,7 +175,7 @@ class When(Wrapper):
 
 
 class _NotMeasured(KeyError):
-    """An observation was asked for a metric that it has not: no mistake of the one who asks."""
+    """A predicate asked an observation for a metric that was not measured."""
 
 
 class _Measured(dict[str, float]):
@@ -191,7 +203,7 @@ class Within(Wrapper):
         InvalidValue: A bound is out of range.
 
     >>> from stepsize.controllers import NewBob, Within, replay
-    >>> replay(Within(0.2, 1, NewBob(watches="loss")), {"loss": [1, 1, 1, 1, 1]}).scale
+    >>> replay(Within(0.2, 1, NewBob(metric="loss")), {"loss": [1, 1, 1, 1, 1]}).scale
     [1.0, 0.5, 0.25, 0.2, 0.2]
     """
 
@@ -201,8 +213,8 @@ class Within(Wrapper):
 
     def __post_init__(self) -> None:
         multiple = "It is a multiple of what the schedule says."
-        check_number(self, "low", multiple, minimum=0, maximum=1)
-        check_number(self, "high", multiple, minimum=1)
+        check_number(self, "low", Range(minimum=0, maximum=1, remedy=multiple))
+        check_number(self, "high", Range(minimum=1, remedy=multiple))
         self._check_controller()
 
     def init(self) -> Memory:

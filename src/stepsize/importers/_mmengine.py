@@ -189,7 +189,7 @@ def _kind(section: Section) -> tuple[str, str]:
         raise InvalidValue(
             f"{section.call}: a schedule depends on the position alone, but {name} reacts to a "
             "metric. Import the other schedulers, and use Policy(schedule, [controller]) with "
-            "stepsize.controllers.Plateau(watches=monitor, mode=..., factor=..., patience=...)."
+            "stepsize.controllers.Plateau(metric=monitor, mode=..., factor=..., patience=...)."
         )
     for suffix, quantity in (("LR", "lr"), ("Momentum", "momentum"), ("ParamScheduler", "")):
         shape = name.removesuffix(suffix)

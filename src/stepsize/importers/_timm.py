@@ -106,7 +106,7 @@ def from_timm(
         raise InvalidValue(
             f"{settings.section.call}: a schedule depends on the position alone, but sched is "
             "'plateau', which reacts to a metric. Use Policy(schedule, [controller]) with "
-            "stepsize.controllers.Plateau(watches=eval_metric, mode=..., factor=decay_rate, "
+            "stepsize.controllers.Plateau(metric=eval_metric, mode=..., factor=decay_rate, "
             "patience=patience_epochs)."
         )
     schedule = Constant() if kind == "none" else _schedule(kind, settings)

@@ -234,7 +234,7 @@ def refuse_unknown(scheduler: object) -> None:
 def _plateau(scheduler: Any) -> Plateau:
     rate, least = float(scheduler.optimizer.param_groups[0]["lr"]), float(scheduler.min_lrs[0])
     return Plateau(
-        watches="val_loss",
+        metric="val_loss",
         mode=scheduler.mode,
         factor=scheduler.factor,
         patience=scheduler.patience,

@@ -13,12 +13,13 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from stepsize.errors import InvalidType, StateError, StateMismatch, StepsizeWarning
 from stepsize.files import ContentStore, remove_all_but, write_whole
+from stepsize.messages import Message
 from stepsize.policy import Policy, PolicyState
 from stepsize.signals import Decision, Rewind, Scale, Stop
 from stepsize.training._abilities import Packs
@@ -221,7 +222,7 @@ def _saved_progress(progress: Progress) -> dict[str, Any]:
         **asdict(progress),
         "passing": sorted(progress.passing),
         "decisions": [
-            [at, type(decision).__name__, asdict(decision)] for at, decision in progress.decisions
+            [at, type(decision).__name__, _plain(decision)] for at, decision in progress.decisions
         ],
     }
 
@@ -232,7 +233,7 @@ def _read_progress(saved: Mapping[str, Any]) -> Progress:
     return Progress(
         **given,
         passing=set(saved["passing"]),
-        decisions=[(at, _DECISIONS[kind](**fields)) for at, kind, fields in decisions],
+        decisions=[(at, _decided(kind, fields)) for at, kind, fields in decisions],
     )
 
 
@@ -287,3 +288,15 @@ def _read_states(
         states[quantity], other = policy.load(saved[quantity])
         differences.extend(f"{quantity}: {each}" for each in other)
     return states
+
+
+def _plain(decision: Decision) -> dict[str, Any]:
+    reason = decision.reason
+    saved = reason.to_dict() if isinstance(reason, Message) else reason
+    return {**asdict(replace(decision, reason="")), "reason": saved}
+
+
+def _decided(kind: str, fields: Mapping[str, Any]) -> Decision:
+    saved: Any = fields["reason"]
+    reason: Any = saved if isinstance(saved, str) else Message.from_dict(saved)
+    return _DECISIONS[kind](**{**fields, "reason": reason})
