@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stepsize.cli.preparation import Preparation
 from stepsize.cli.training_file import described
-from stepsize.controllers import Primed, Guard
+from stepsize.controllers import Guard, Primed
 from stepsize.errors import StepsizeError, TrainingError
 from stepsize.find import Recommendation
 from stepsize.policy import Policy
