@@ -4,22 +4,23 @@ How early ``Guard`` notices that a training goes wrong, and how often it cries w
 losses of published runs: as they are, with their noise amplified, and with a fault put into them.
 """
 
-import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import faulty_logs
+from benchmarks.faulty_logs import PublishedRun, Sample, training_runs
 from benchmarks.published_curves import curves_folder
 from stepsize import Observation
 from stepsize.controllers import Guard
 from stepsize.plot import plot_curves, save
 
-__all__ = ["PublishedRun", "first_alarm", "main", "training_runs"]
+__all__ = ["first_alarm", "main"]
 
 Array: TypeAlias = NDArray[np.float64]
 Rule: TypeAlias = Callable[[Array], int | None]
@@ -27,8 +28,6 @@ Rule: TypeAlias = Callable[[Array], int | None]
 
 _DOCS: Final = Path(__file__).parent.parent / "docs"
 
-# What a run that diverged ends above, and no other does.
-_DIVERGED: Final = 5.0
 _NOISES: Final = (1, 3, 10)
 _RISES: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 _SPIKES: Final = (3.0, 5.0, 7.0, 10.0, 15.0, 25.0)
@@ -40,39 +39,6 @@ _WANDERING_LOGS: Final = 20
 _WANDERING_LENGTH: Final = 2_000
 _WANDERING_RISES: Final = (2.5, 4.0, 6.0, 10.0)
 _CORRELATIONS: Final = (0.0, 0.25, 0.5, 0.8)
-
-
-@dataclass(frozen=True)
-class PublishedRun:
-    """The training losses that a published run logged.
-
-    Args:
-        name: The file it is from.
-        steps: The optimizer steps of the logs.
-        losses: The losses there.
-        diverged: Whether it ended far above where it had been.
-    """
-
-    name: str
-    steps: Array
-    losses: Array
-    diverged: bool
-
-
-def training_runs(folder: Path) -> list[PublishedRun]:
-    """Every published run that logged its training loss."""
-    files = sorted(folder.glob("lr_scheduling/csv/*.csv"))
-    files += sorted(folder.glob("multipowerlaw/csv_*/*.csv"))
-    return [_read(file) for file in files]
-
-
-def _read(file: Path) -> PublishedRun:
-    with file.open() as lines:
-        rows = list(csv.DictReader(lines))
-    name = "train_loss" if "train_loss" in rows[0] else "loss"
-    points = np.array([(float(row["step"]), float(row[name])) for row in rows if row[name]])
-    steps, losses = points.T
-    return PublishedRun(file.stem, steps, losses, diverged=bool(losses[-1] > _DIVERGED))
 
 
 def first_alarm(guard: Guard, losses: Iterable[float]) -> int | None:
@@ -115,60 +81,13 @@ def _fixed_margin(margin: float) -> Rule:
     return first
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """A run as a rule is shown it; ``onset`` is where a fault begins, None in a healthy one."""
-
-    losses: Array
-    onset: int | None = None
-
-    def is_false(self, rule: Rule) -> bool:
-        return rule(self.losses) is not None
-
-    def is_noticed(self, rule: Rule) -> bool:
-        alarm = rule(self.losses)
-        return alarm is not None and self.onset is not None and alarm >= self.onset
+def _is_false(sample: Sample, rule: Rule) -> bool:
+    return rule(sample.losses) is not None
 
 
-def _noisier(losses: Array, times: float) -> Array:
-    """The same curve with ``times`` the noise: what it differs by from its moving median."""
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(losses, 10, mode="edge"), 21)
-    middle = np.median(around, axis=1)
-    return middle + times * (losses - middle)
-
-
-def _healthy(runs: Sequence[PublishedRun], noise: float) -> list[_Sample]:
-    return [_Sample(_noisier(run.losses, noise)) for run in runs]
-
-
-def _climbing(samples: Sequence[_Sample]) -> Iterator[_Sample]:
-    """From the onset on the loss climbs, by 0.3 to 3 nats, with a time constant of 5 to 50 logs."""
-    random = np.random.default_rng(1)
-    for sample in samples:
-        onset, numbers = _onset(sample, random)
-        height, pace = _between(random, 0.3, 3), _between(random, 5, 50)
-        climb = height * -np.expm1(-np.maximum(0, numbers - onset) / pace)
-        yield replace(sample, losses=sample.losses + climb, onset=onset)
-
-
-def _with_spike(samples: Sequence[_Sample]) -> Iterator[_Sample]:
-    """From the onset on 3 to 10 losses lie 0.5 to 3 nats higher."""
-    random = np.random.default_rng(2)
-    for sample in samples:
-        onset, numbers = _onset(sample, random)
-        last = onset + random.integers(3, 11)
-        height = random.uniform(0.5, 3) * ((onset <= numbers) & (numbers < last))
-        yield replace(sample, losses=sample.losses + height, onset=onset)
-
-
-def _between(random: np.random.Generator, low: float, high: float) -> float:
-    """As likely in each octave."""
-    return float(np.exp(random.uniform(np.log(low), np.log(high))))
-
-
-def _onset(sample: _Sample, random: np.random.Generator) -> tuple[int, Array]:
-    count = len(sample.losses)
-    return int(random.uniform(0.3, 0.6) * count), np.arange(count, dtype=np.float64)
+def _is_noticed(sample: Sample, rule: Rule) -> bool:
+    alarm = rule(sample.losses)
+    return alarm is not None and sample.onset is not None and alarm >= sample.onset
 
 
 def _share(asked: Iterable[bool]) -> float:
@@ -187,8 +106,8 @@ class _Operating:
 def _operating(
     rule: Callable[[float], Rule],
     thresholds: Sequence[float],
-    healthy: Sequence[Sequence[_Sample]],
-    faulty: Sequence[Sequence[_Sample]],
+    healthy: Sequence[Sequence[Sample]],
+    faulty: Sequence[Sequence[Sample]],
 ) -> list[_Operating]:
     points: list[_Operating] = []
     for threshold in thresholds:
@@ -196,8 +115,8 @@ def _operating(
         points.append(
             _Operating(
                 threshold,
-                [_share(one.is_false(asked) for one in each) for each in healthy],
-                [_share(one.is_noticed(asked) for one in each) for each in faulty],
+                [_share(_is_false(one, asked) for one in each) for each in healthy],
+                [_share(_is_noticed(one, asked) for one in each) for each in faulty],
             )
         )
     return points
@@ -282,9 +201,9 @@ def main() -> None:
     if len(diverged) != 1 or any(alarm is not None for alarm in alarms):
         sys.exit("benchmarks.guard: there is a false alarm, or not one diverged run; see the test.")
     (bad,) = diverged
-    healthy = [_healthy(sound, noise) for noise in _NOISES]
-    climbing = [list(_climbing(samples)) for samples in healthy]
-    spiking = [list(_with_spike(samples)) for samples in healthy]
+    healthy = [faulty_logs.healthy(sound, noise) for noise in _NOISES]
+    climbing = [list(faulty_logs.climbing(samples)) for samples in healthy]
+    spiking = [list(faulty_logs.with_spike(samples)) for samples in healthy]
     rules: dict[str, tuple[Callable[[float], Rule], Sequence[float]]] = {
         "margin in multiples of the noise (Guard)": (_unlearning, _RISES),
         "margin a fixed part of the lowest loss": (_fixed_margin, _MARGINS),
@@ -365,7 +284,7 @@ def _best(points: Sequence[_Operating], most_false: float) -> float:
 
 
 def _wandering_section(runs: Sequence[PublishedRun]) -> Iterator[str]:
-    residuals = [run.losses - _noisier(run.losses, 0) for run in runs]
+    residuals = [run.losses - faulty_logs.noisier(run.losses, 0) for run in runs]
     # A curve that falls at every log is its own moving median and shows no noise.
     published = [np.corrcoef(each[1:], each[:-1])[0, 1] for each in residuals if each.any()]
     yield _WANDERING_TEXT.format(
@@ -374,21 +293,12 @@ def _wandering_section(runs: Sequence[PublishedRun]) -> Iterator[str]:
     yield f"| correlation | {' | '.join(f'`rise={rise:g}`' for rise in _WANDERING_RISES)} |\n"
     yield f"|{' ---: |' * (1 + len(_WANDERING_RISES))}\n"
     for correlation in _CORRELATIONS:
-        logs = [_wandering(seed, correlation) for seed in range(_WANDERING_LOGS)]
+        logs = [faulty_logs.wandering(seed, correlation) for seed in range(_WANDERING_LOGS)]
         shares = [
-            _share(_Sample(losses).is_false(_unlearning(rise)) for losses in logs)
+            _share(_is_false(Sample(losses), _unlearning(rise)) for losses in logs)
             for rise in _WANDERING_RISES
         ]
         yield f"| {correlation:g} | {' | '.join(f'{share:.0%}' for share in shares)} |\n"
-
-
-def _wandering(seed: int, correlation: float) -> Array:
-    drawn = np.random.default_rng(seed).standard_normal(_WANDERING_LENGTH)
-    noise = np.empty_like(drawn)
-    noise[0] = drawn[0]
-    for at in range(1, len(drawn)):
-        noise[at] = correlation * noise[at - 1] + np.sqrt(1 - correlation**2) * drawn[at]
-    return 1 + 3 * np.exp(-np.arange(len(drawn)) / 200) + 0.1 * noise
 
 
 def _draw(points: dict[str, list[_Operating]]) -> None:

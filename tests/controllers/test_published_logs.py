@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.guard import PublishedRun, first_alarm, training_runs
+from benchmarks.faulty_logs import PublishedRun, training_runs
+from benchmarks.guard import first_alarm
 from benchmarks.published_curves import curves_folder
 from stepsize.controllers import Guard
 
