@@ -97,7 +97,7 @@ def test_three_losses_far_above_the_usual_are_a_spike(seed: int, at: int, height
     assert position == at + 2
     assert isinstance(decision, Rewind)
     assert decision.since == 2  # the first of the three is where the trouble began
-    assert "spiked in 3 observations in a row" in str(decision.reason)
+    assert "the last 3 losses are far above the usual" in str(decision.reason)
 
 
 @settings(max_examples=25)

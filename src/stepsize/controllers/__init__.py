@@ -4,7 +4,8 @@ _settings   the ranges of their settings, checked when they are built
 _metric     what the rules over a metric share: direction, smoothing, non-finite values
 _plateau, _greedy, _new_bob, _early_stop     rules over a metric
 _gradient_norm   the rate, regulated by the batch's gradient norm
-_guard      non-finite numbers, spikes, slow un-learning: when to rewind
+_guard      non-finite numbers, and a loss that is not being learnt from: when to rewind
+_earlier_guard   the rule by which runs of version 0.1.0 end
 _wrappers   After, Within, When, Primed: around any controller
 _replay     what a controller would have done on a curve
 saved_texts     the texts under which earlier versions saved memories

@@ -80,7 +80,8 @@ class Primed(Wrapper):
     """A controller that has seen the losses of steps that were taken before its run.
 
     For runs that go on where another loop ended: what was learnt there is what may be lost.
-    Decisions about those steps would come too late and are dropped.
+    Decisions about those steps would come too late and are dropped. A ``Guard`` takes the loss
+    that they ended at for good, and compares what follows with it.
 
     Args:
         controller: What has seen them.
@@ -123,7 +124,9 @@ class Primed(Wrapper):
         for position, loss in enumerate(self.losses):
             seen = Observation({self.metric: loss}, position=position)
             memory, _ = self.controller.observe(memory, seen)
-        return memory
+        # Those steps were judged good, or the run would not go on from them.
+        accept = getattr(self.controller, "accept", None)
+        return memory if accept is None else accept(memory)
 
     def observe(self, state: Any, observation: Observation, /) -> tuple[Any, Sequence[Decision]]:
         """The memory after ``observation``, and what to do."""

@@ -86,6 +86,14 @@ def restarted(average: Average) -> Average:
     return {**average, **{name: begun[name] for name in fresh}}
 
 
+def accepted(average: Average) -> Average:
+    """The average for which its present is its lowest."""
+    if average["lowest"] is None:
+        return average
+    present = max(average["lowest"], average["mean"])
+    return {**average, "lowest": present, "peak": present, "above": 0.0, "since": 0}
+
+
 def with_loss(
     averages: Sequence[Average],
     loss: float,
@@ -157,7 +165,7 @@ def _bar(
     independent = max(count // horizon * 2, int(2 * math.log2(count)))
     learnt = max(0.0, start - lowest)
     height = max(
-        expected_minimum(independent) * lowest_noise + rise * math.hypot(lowest_noise, deviation),
+        expected_minimum(independent) * lowest_noise + rise * (lowest_noise + deviation),
         _PART * min(learnt, _LEFT * abs(lowest)),
     )
     needed = float(patience)

@@ -17,6 +17,7 @@ __all__ = ["Judge", "judged"]
 
 _RECENT: Final = 50
 _FIRST: Final = 3
+_SETTLED: Final = 10  # losses whose median is the present one
 # A spike that is a smaller part of what was learnt stands out only because so little is left.
 _PART_OF_A_SPIKE: Final = 0.1
 
@@ -31,7 +32,7 @@ class Judge:
     Un-learning is a rise of the smoothed loss (medians of three, averaged over 10, 40 and 160
     observations) above its lowest by more than
 
-        E[n] σ₀ + rise √(σ₀² + σ²)
+        E[n] σ₀ + rise (σ₀ + σ)
 
     for ``patience`` observations in a row, for half as many at twice that height. σ and σ₀ are the
     deviations of the average now and when it was lowest; E[n] is how far the lowest of n noisy
@@ -61,7 +62,7 @@ class Judge:
     """
 
     chance: float | None = None
-    rise: float = 5.0
+    rise: float = 3.5
     patience: int = 20
     spike: float = 10.0
     spike_patience: int = 3
@@ -114,6 +115,20 @@ class Judge:
             "not_finite": 0,
             "halfway": 0,
             "averages": [_averages.restarted(each) for each in memory["averages"]],
+        }
+
+    def accepted(self, memory: Memory) -> Memory:
+        """The memory for which the present loss is good: a rise counts from here."""
+        lowest = memory["lowest"]
+        if lowest is not None and memory["recent"]:
+            lowest = max(lowest, median(memory["recent"][-_SETTLED:]))
+        return {
+            **memory,
+            "lowest": lowest,
+            "spiking": 0,
+            "not_finite": 0,
+            "halfway": 0,
+            "averages": [_averages.accepted(each) for each in memory["averages"]],
         }
 
     def trouble(self, memory: Memory) -> Verdict | None:
