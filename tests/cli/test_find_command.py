@@ -107,7 +107,7 @@ def test_the_sweep_is_as_asked_for(stepsize: Call, file: Path) -> None:
 
 def test_the_validation_loss_can_be_watched(stepsize: Call, file: Path) -> None:
     (one,) = found(stepsize("find", file, "--json", "--metric", "val_loss", "--evaluate-every", 10))
-    assert one["watched"] == "val_loss"
+    assert one["metric"] == "val_loss"
     assert one["positions"] == list(range(9, one["steps"], 10))
     assert any("which is not what was done" in doubt for doubt in one["doubts"])
 
@@ -121,7 +121,7 @@ def test_each_optimizer_is_searched_in_turn_and_one_if_asked(stepsize: Call, fil
         stepsize("find", f"{file}:gan", "--json", "--optimizer", 1, "--metric", "critic")
     )
     assert one["held"][0]["optimizer"] == 0
-    assert one["watched"] == "critic"
+    assert one["metric"] == "critic"
 
 
 def test_each_group_is_searched_in_turn_if_asked(stepsize: Call, file: Path) -> None:

@@ -29,7 +29,7 @@ def test_the_axis_of_the_rates_is_as_the_sweep_was(
 
 
 def test_the_losses_have_the_name_of_what_was_watched() -> None:
-    assert range_test(Bowl(), watch="val_loss").plot().get_ylabel() == "val_loss"
+    assert range_test(Bowl(), metric="val_loss").plot().get_ylabel() == "val_loss"
 
 
 def test_several_tests_have_a_panel_each_under_their_titles(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class Faulty:
 class Fault:
     """None: everything passes."""
 
-    watch = "val_loss"
+    metric = "val_loss"
     says = ""
 
     def step(self, number: int, seen: Observation) -> Observation:
@@ -89,14 +89,14 @@ class Fault:
 
 
 class NanAtOnce(Fault):
-    says = r"evaluate\(\) must give a finite 'val_loss' before any step, but gave nan.*leave watch"
+    says = r"evaluate\(\) must give a finite 'val_loss' before any step, but gave nan.*leave out metric="
 
     def evaluate(self, seen: Mapping[str, float]) -> Mapping[str, float]:
         return {"val_loss": math.nan}
 
 
 class NanAfterTheFirst(Fault):
-    says = r"only 0 of 3 looks in 15 steps gave a finite 'val_loss', .* because 3 losses in a row"
+    says = r"only 0 of 3 measurements in 15 steps gave a finite 'val_loss'; .* because 3 losses in a row"
 
     def __init__(self) -> None:
         self._evaluations = 0
@@ -121,7 +121,7 @@ class ConstantEvaluation(Fault):
 
 
 class BatchesEnd(Fault):
-    watch = "loss"
+    metric = "loss"
     says = r"the batches ended after 40 steps. Give data that begins anew .* or steps=40 at most"
 
     def step(self, number: int, seen: Observation) -> Observation:
@@ -129,8 +129,8 @@ class BatchesEnd(Fault):
 
 
 class StepRaises(Fault):
-    watch = "loss"
-    says = r"step number 30, at rate 0.000\d+, raised ZeroDivisionError. Correct the training"
+    metric = "loss"
+    says = r"step number 30, at rate [\d.]+e-4, raised ZeroDivisionError. Correct the training"
 
     def step(self, number: int, seen: Observation) -> Observation:
         if number == 30:
@@ -139,7 +139,7 @@ class StepRaises(Fault):
 
 
 class ConstantLoss(Fault):
-    watch = "loss"
+    metric = "loss"
     says = r"the loss did not move: 'loss' was 2.5 at every rate up to 10. Check that it depends"
 
     def step(self, number: int, seen: Observation) -> Observation:
@@ -147,7 +147,7 @@ class ConstantLoss(Fault):
 
 
 class NoLoss(Fault):
-    watch = "loss"
+    metric = "loss"
     says = r"step\(\) must measure 'loss', but measured 'cost'. Put it into the observation's"
 
     def step(self, number: int, seen: Observation) -> Observation:
@@ -155,15 +155,17 @@ class NoLoss(Fault):
 
 
 class AllSkipped(Fault):
-    watch = "loss"
-    says = r"only 0 of 0 looks in 100 steps \(100 updates were skipped\) gave a finite 'loss'"
+    metric = "loss"
+    says = (
+        r"only 0 of 0 measurements in 100 steps \(100 updates were skipped\) gave a finite 'loss'"
+    )
 
     def step(self, number: int, seen: Observation) -> Observation:
         return Observation(seen.metrics, stepped=False)
 
 
 class Interrupted(Fault):
-    watch = "loss"
+    metric = "loss"
 
     def step(self, number: int, seen: Observation) -> Observation:
         if number == 30:
@@ -209,7 +211,7 @@ def test_the_cause_is_named_and_the_training_is_as_it_was(
         assert touched.step({"lr": [1.0]}) == untouched.step({"lr": [1.0]})
     chosen = fault()
     with pytest.raises(TrainingError, match=chosen.says) as refusal:
-        range_test(Faulty(touched, chosen), watch=chosen.watch)
+        range_test(Faulty(touched, chosen), metric=chosen.metric)
     assert str(refusal.value).startswith("range_test(..., low=1e-06, high=10.0, steps=100): ")
     assert list(future(touched)) == list(future(untouched))
 

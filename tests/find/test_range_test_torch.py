@@ -63,15 +63,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("watch", ["loss", "val_loss"])
+@pytest.mark.parametrize("metric", ["loss", "val_loss"])
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("steps_before", [0, 4])
-def test_every_bit_is_as_it_was(options: str, watch: str, steps_before: int) -> None:
+def test_every_bit_is_as_it_was(options: str, metric: str, steps_before: int) -> None:
     training = build(**OPTIONS[options])
     for _ in range(steps_before):
         training.step({"lr": [1.0]})
     before = training.snapshot()
-    found = range_test(training, watch=watch, steps=60)
+    found = range_test(training, metric=metric, steps=60)
     assert 1e-4 < found.rate < 1
     assert identical(before, training.snapshot())
 
@@ -95,12 +95,12 @@ def test_half_precision_suggests_what_full_precision_does() -> None:
 
 def test_a_gradient_scaler_that_skips_at_a_loss_that_is_not_finite_has_met_the_end() -> None:
     found = range_test(build(amp="float16"), high=1e8)
-    assert "highest rate" not in found.stopped
+    assert "highest rate" not in str(found.stopped)
     assert found.steps < 100
 
 
 def test_the_validation_loss_is_that_of_the_model_that_the_rates_so_far_have_made() -> None:
-    found = range_test(build(), watch="val_loss", evaluate_every=7, steps=16, high=0.01)
+    found = range_test(build(), metric="val_loss", evaluate_every=7, steps=16, high=0.01)
     replayed = build()
     expected: list[float] = []
     for taken, rate in enumerate(np.geomspace(1e-6, 0.01, 16), 1):
@@ -109,7 +109,7 @@ def test_the_validation_loss_is_that_of_the_model_that_the_rates_so_far_have_mad
             expected.append(replayed.evaluate()["val_loss"])
     np.testing.assert_allclose(found.losses, expected, rtol=1e-6)
     assert found.positions.tolist() == [6, 13, 15]
-    assert found.watched == "val_loss"
+    assert found.metric == "val_loss"
     assert found.evaluations == 4
 
 
@@ -164,7 +164,7 @@ FAULTS: dict[str, tuple[Callable[[], dict[str, Any]], str, str]] = {
     "the loss is NaN": (
         lambda: {"loss": lambda model, batch: loss(model, batch) * torch.nan},
         "loss",
-        "only 0 of 3 looks",
+        "only 0 of 3 measurements",
     ),
     "evaluate gives NaN": (
         lambda: {"evaluate": lambda model: {"val_loss": math.nan}},
@@ -179,7 +179,7 @@ FAULTS: dict[str, tuple[Callable[[], dict[str, Any]], str, str]] = {
     "evaluate forgets": (
         lambda: {"evaluate": Breaks(validate, 2, lambda model: {"val": 1.0})},
         "val_loss",
-        "must measure 'val_loss' each time, but this time gave 'val'",
+        "must measure 'val_loss' each time, but this time it gave 'val'",
     ),
     "evaluate is constant": (
         lambda: {"evaluate": lambda model: {"val_loss": 1.5}},
@@ -192,13 +192,13 @@ FAULTS: dict[str, tuple[Callable[[], dict[str, Any]], str, str]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("steps_before", [0, 4])
 def test_what_goes_wrong_is_named_and_every_bit_is_as_it_was(fault: str, steps_before: int) -> None:
-    options, watch, message = FAULTS[fault]
+    options, metric, message = FAULTS[fault]
     training = build(**options())
     for _ in range(steps_before):
         training.step({"lr": [1.0]})
     before = training.snapshot()
     with pytest.raises(TrainingError, match=message):
-        range_test(training, watch=watch)
+        range_test(training, metric=metric)
     assert identical(before, training.snapshot())
 
 
@@ -206,5 +206,5 @@ def test_a_validation_loss_that_nobody_measures_is_refused() -> None:
     training = build(evaluate=None)
     before = training.snapshot()
     with pytest.raises(InvalidValue, match=r"step\(\) measures 'loss', evaluate\(\) nothing"):
-        range_test(training, watch="val_loss")
+        range_test(training, metric="val_loss")
     assert identical(before, training.snapshot())

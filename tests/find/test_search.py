@@ -20,7 +20,7 @@ def test_the_lowest_loss_wins_and_all_trials_are_shown_by_rate() -> None:
     found = grid_search(Bowl(curvature=[1.0]), RATES, steps=40)
     assert found.rate == 1.0
     assert [each.rate for each in found.trials] == sorted(RATES)
-    assert "the last on its side" in found.reason
+    assert "the last on its side" in str(found.reason)
 
 
 def test_hopeless_trials_are_given_up_and_the_winner_is_the_same() -> None:
@@ -60,13 +60,13 @@ def test_the_training_is_as_it_was_in_any_framework(build: Callable[[], Training
 
 
 def test_what_goes_wrong_is_refused() -> None:
-    with pytest.raises(TrainingError, match="all 2 did"):
+    with pytest.raises(TrainingError, match="at all of 2 rates"):
         grid_search(Bowl(), [1e8, 1e9], steps=30)
     with pytest.raises(InvalidValue, match="at least one"):
         grid_search(Bowl(), [], steps=30)
     with pytest.raises(InvalidValue, match="length of one trial"):
         grid_search(Bowl(), [0.1], steps=0)
-    with pytest.raises(InvalidValue, match="0 < low < high"):
+    with pytest.raises(InvalidValue, match="low must lie below high"):
         random_search(Bowl(), 1.0, 0.1, steps=30)
 
 
@@ -96,7 +96,7 @@ def test_rates_that_move_nothing_are_not_recommended() -> None:
         def evaluate(self) -> dict[str, float]:
             return {"val_loss": 0.5}
 
-    with pytest.raises(TrainingError, match="no rate moved 'val_loss'"):
+    with pytest.raises(TrainingError, match="some rate must move 'val_loss'"):
         grid_search(Still(), [0.1, 0.2], 20)
 
 

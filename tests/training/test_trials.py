@@ -131,6 +131,23 @@ def test_the_seeds_may_be_given() -> None:
     assert [one.seed for one in compared.runs["constant"]] == [7, 3]
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    plain = trials(bowl, {"constant": Constant()}, steps=3, seeds=2)
+    seeds = np.arange(2)
+    for given in (np.int64(2), seeds, list(seeds)):
+        found = trials(
+            bowl, {"constant": Constant()}, np.int64(3), given, confidence=np.float64(0.95)
+        )
+        assert found.seeds == plain.seeds
+        assert str(found) == str(plain)
+
+
+def test_an_old_name_of_an_argument_is_refused_with_the_new_one() -> None:
+    call: Any = trials
+    with pytest.raises(InvalidType, match="the argument 'watch' is now 'open_sink'"):
+        call(bowl, POLICIES, steps=1, watch=None)
+
+
 def test_a_run_that_diverged_is_counted_and_the_others_stay() -> None:
     policies = {"fine": Constant(), "wild": Constant(1e30)}
     compared = trials(quiet, policies, steps=20, seeds=2)
@@ -151,13 +168,13 @@ def test_each_run_is_watched_by_a_sink_of_its_own() -> None:
     seen: dict[tuple[str, int], int] = {}
 
     @contextmanager
-    def watch(name: str, seed: int) -> Iterator[Sink]:
+    def opened(name: str, seed: int) -> Iterator[Sink]:
         def count(tick: Tick) -> None:
             seen[name, seed] = seen.get((name, seed), 0) + bool(tick.quantities)
 
         yield count
 
-    trials(bowl, {"a": Constant(), "b": Linear(3)}, steps=3, seeds=2, watch=watch)
+    trials(bowl, {"a": Constant(), "b": Linear(3)}, steps=3, seeds=2, open_sink=opened)
     assert seen == {(name, seed): 3 for name in "ab" for seed in (0, 1)}
 
 
@@ -187,9 +204,9 @@ def test_the_picture_shows_losses_values_and_differences(compared: Trials) -> No
         "val_loss, mean and 95 % interval",
         "difference from 'linear', same seeds",
     ]
-    with pytest.raises(InvalidValue, match=r"one of 'val_loss', 'loss', but is 'bleu'"):
+    with pytest.raises(InvalidValue, match=r"must be 'val_loss' or 'loss', but is 'bleu'"):
         compared.plot("bleu")
-    with pytest.raises(InvalidValue, match="name must be a policy: 'linear', 'constant'"):
+    with pytest.raises(InvalidValue, match="name must be 'linear', 'constant' or 'absolute'"):
         compared.values("cosine")
 
 
@@ -219,13 +236,17 @@ class Breaking(Bowl):
             TrainingError,
             "'a' at seed 0 failed after 0 steps with RuntimeError: out of memory",
         ),
-        ({"policies": [Constant()]}, InvalidType, "policies must be a mapping, but is a list"),
-        ({"policies": {}}, InvalidValue, "there is no policy"),
-        ({"steps": 0}, InvalidValue, "steps must be a whole number of at least 1"),
-        ({"seeds": 0}, InvalidValue, "seeds must be how many, at least 1"),
+        ({"policies": [Constant()]}, InvalidType, "policies must be a mapping, but is .* .list"),
+        ({"policies": {}}, InvalidValue, "at least one policy, but there is none"),
+        ({"steps": 0}, InvalidValue, "steps must be a whole number and at least 1"),
+        ({"seeds": 0}, InvalidValue, "seeds must be a whole number and at least 1"),
         ({"seeds": [1, 1]}, InvalidValue, "different whole numbers"),
         ({"seeds": []}, InvalidValue, "seeds must be how many"),
-        ({"confidence": 1.0}, InvalidValue, "confidence must be above 0 and below 1"),
+        (
+            {"confidence": 1.0},
+            InvalidValue,
+            "confidence must be a finite number and above 0 and below 1",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_remedy(

@@ -18,7 +18,6 @@ from stepsize.errors import InvalidValue
 from stepsize.find import RangeTest, range_test
 from stepsize.plot import plot_range_tests, save
 from stepsize.progress import LiveCurve
-from stepsize.signals import Tick
 from stepsize.statistics import before_divergence
 from stepsize.training import Training
 from stepsize.words import number_text
@@ -112,11 +111,9 @@ def command(
                     steps=steps,
                     linear=linear,
                     groups=selected,
-                    watch=metric,
+                    metric=metric,
                     evaluate_every=evaluate_every,
-                    progress=lambda taken, rate, loss, live=live: live(
-                        Tick(taken - 1, {"lr": rate}, {metric: loss})
-                    ),
+                    sinks=[live],
                 )
             )
     if as_json:
@@ -160,11 +157,11 @@ def _print(found: Sequence[RangeTest]) -> None:
             answer("")
         known = np.isfinite(each.smoothed)
         print_chart(
-            {each.watched: before_divergence(each.smoothed[known])},
+            {each.metric: before_divergence(each.smoothed[known])},
             _marks(each),
             each.positions[known],
             log=False,
-            unit=f"{each.title}: {each.watched}, smoothed,",
+            unit=f"{each.title}: {each.metric}, smoothed,",
         )
         answer(*str(each).split("\n"))
 
@@ -192,16 +189,19 @@ def _record(found: RangeTest) -> dict[str, Any]:
     pairs = zip(found.swept, found.group_rates, strict=True)
     return {
         "title": found.title,
-        "watched": found.watched,
+        "metric": found.metric,
         "recommended": found.recommended,
         "rate": found.rate,
         "bracket": found.bracket,
-        "reason": found.reason,
-        "doubts": found.doubts,
-        "suggestions": {name: asdict(each) for name, each in found.suggestions.items()},
+        "reason": str(found.reason),
+        "doubts": [str(doubt) for doubt in found.doubts],
+        "suggestions": {
+            name: {"rate": each.rate, "rule": str(each.rule), "usually": str(each.usually)}
+            for name, each in found.suggestions.items()
+        },
         "swept": [asdict(group) | {"rate": rate} for group, rate in pairs],
         "held": [asdict(group) for group in found.held],
-        "stopped": found.stopped,
+        "stopped": str(found.stopped),
         "steps": found.steps,
         "evaluations": found.evaluations,
         "positions": found.positions.tolist(),

@@ -22,7 +22,7 @@ from stepsize.report.preparation import (
     recommendation_sections,
 )
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Sink, Tick
+from stepsize.signals import Sink
 from stepsize.training import Training
 
 __all__ = ["Level", "Preparation", "Wanted", "Watch", "prepare"]
@@ -148,16 +148,9 @@ def prepare(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
 
 def _recommended(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
     level = wanted.level or "default"
-    with watch("rate search", LEVELS[level].most(wanted.steps)) as sink:
-        advice = recommend(
-            training,
-            wanted.steps,
-            level,
-            metric=wanted.metric,
-            progress=lambda done, _: sink(Tick(done - 1)),
-        )
+    with watch("rate search", LEVELS[level].most_steps(wanted.steps)) as sink:
+        advice = recommend(training, wanted.steps, level, metric=wanted.metric, sinks=[sink])
     own = advice.head_start.steps
-    best = min(advice.trials, key=lambda each: each.loss)
     return Preparation(
         advice.schedule,
         {
@@ -170,7 +163,7 @@ def _recommended(training: Training, wanted: Wanted, watch: Watch) -> Preparatio
         },
         recommendation_sections(advice),
         Message(
-            "up to step {own:position} the rates of the best trial, then {rate:rate 3} until step "
+            "up to step {own:position} the rates of the search, then {rate:rate 3} until step "
             "{down:position}, and from there linearly to zero at step {steps:position}.",
             own=own,
             rate=advice.rate.value,
@@ -178,15 +171,11 @@ def _recommended(training: Training, wanted: Wanted, watch: Watch) -> Preparatio
             steps=advice.steps,
         ),
         Message(
-            "of {trials:count|rate|rates} tried on the first {own:count|step|steps}, "
-            "{best:rate 3} ended lowest; search and run together cost {cost:number 3} runs.",
-            trials=len(advice.trials),
-            own=own,
-            best=best.rate,
+            "{verdict:message} Search and run together cost {cost:number 3} runs.",
+            verdict=advice.verdict,
             cost=advice.cost,
         ),
         details=(
-            Message("Rate: {rate:text}", rate=str(advice.rate)),
             Message("Other rules: {said:text}.", said=str(advice.agreement)),
             *(
                 Message("Left out: {rule:name}, {why:text}.", rule=rule, why=str(why))
@@ -203,7 +192,7 @@ def _range_tested(training: Training, wanted: Wanted, watch: Watch) -> Preparati
         found = range_test(
             training,
             steps=_SWEEP,
-            progress=lambda taken, rate, loss: sink(Tick(taken - 1, {"lr": rate}, {"loss": loss})),
+            sinks=[sink],
         )
     _require_tried(found)
     planned = _plan(training, wanted)

@@ -75,9 +75,9 @@ def command(
       stepsize trials examples/digits.py --steps 300 --seeds 5 schedules.txt --plot trials.png
     """
     policies = {spec.name: spec.given for spec in specs}
-    watch = _Watch(target, specs, steps, record)
+    sinks = _Sinks(target, specs, steps, record)
     with told_with_options("trials", "stepsize trials", _OPTIONS):
-        compared = trials(load_function(target), policies, steps, seeds, watch=watch)
+        compared = trials(load_function(target), policies, steps, seeds, open_sink=sinks)
     if as_json:
         print_json(_record(compared))
     else:
@@ -88,7 +88,7 @@ def command(
         notice(f"Wrote {save(picture, plot)}.")
 
 
-class _Watch:
+class _Sinks:
     """Each run's live line, and its record if there is one."""
 
     def __init__(

@@ -1,7 +1,7 @@
-"""What the loss looks like around the present weights: largest curvature and noise of the gradient.
+"""The loss around the present weights: its largest curvature, and the noise of its gradient.
 
 These read derivatives, which the Training protocol does not have. A training that offers them is
-``Differentiable``; nothing here works on another one, and ``recommend`` then leaves it out.
+``Differentiable``; ``recommend`` leaves these rules out for any other.
 """
 
 import math
@@ -11,8 +11,10 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from stepsize.errors import InvalidType, InvalidValue, TrainingError
-from stepsize.find._arguments import checked_steps, require_training
+from stepsize.checks import Range, checked_number
+from stepsize.errors import InvalidType, TrainingError
+from stepsize.find._arguments import checked_count, require_training
+from stepsize.messages import Message
 from stepsize.training import Training, preserved
 
 __all__ = [
@@ -28,6 +30,7 @@ Vector: TypeAlias = NDArray[np.float64]
 
 # One batch's samples in another order: the square of what that does to a gradient in float32.
 _ROUNDING = 1e-10
+_TOLERANCE = Range(above=0, remedy="Leave it out for 0.01.")
 
 
 class Derivatives(Protocol):
@@ -61,7 +64,7 @@ class Differentiable(Training, Protocol):
     """A training that also offers derivatives. Optional: races and sweeps do without."""
 
     def derivatives(self) -> Derivatives:
-        """Those of the next batch, which is thereby used up; the parameters stay."""
+        """The derivatives of the next batch, which is used up; the parameters stay."""
         ...
 
 
@@ -83,7 +86,7 @@ class Curvature:
     preconditioned: bool
     change: float
     products: int
-    reason: str
+    reason: Message
 
 
 def largest_curvature(
@@ -127,34 +130,52 @@ def largest_curvature(
     2207.14484) for where training settles.
     """
     call = f"largest_curvature(..., iterations={iterations!r}, tolerance={tolerance!r})"
-    most = checked_steps(call, iterations, 2, "Leave it out for 30.", "iterations")
-    if not tolerance > 0:
-        raise InvalidValue(f"{call}: tolerance must be above 0. Leave it out for 0.01.")
+    most = checked_count(call, "iterations", iterations, 2, "Leave it out for 30.")
+    least = float(checked_number(call, "tolerance", tolerance, _TOLERANCE))
     with preserved(differentiable(training, call)) as offered:
         local = derivatives_of(offered, call)
         is_flat = not finite_gradient(local, call).any()
         scales = local.scales
         roots = np.ones_like(local.parameters) if scales is None else np.sqrt(scales)
         power = _Power(local, roots, seed, call)
-        value, change = power.iterate(0.0, most, tolerance)
+        value, change = power.iterate(0.0, most, least)
         if value < 0:
-            shifted, change = power.iterate(value, most, tolerance)
+            shifted, change = power.iterate(value, most, least)
             value += shifted
     if is_flat and value == 0:
         raise TrainingError(
-            f"{call}: the loss must depend on the parameters, but its gradient and its curvature "
-            "are 0. Check that it is not constant, and that it uses what the optimizer trains."
+            call,
+            "the loss must depend on the parameters",
+            "its gradient and its curvature are 0",
+            "Check that it is not constant, and that it uses what the optimizer trains.",
         )
     rate = 2 / value if value > 0 else math.inf
-    seen = "the preconditioned Hessian" if scales is not None else "the Hessian"
-    reason = (
-        f"2 / {value:.4g}, the largest eigenvalue of {seen} on one batch: where plain descent is "
-        "no longer stable. Believe it as an upper bound for the first steps: training changes the "
-        "curvature until it fits the rate; heavy-ball momentum β allows 1 + β times as much"
-    )
-    if change > tolerance:
-        reason += f"; not settled: it still changed by {change:.0%}"
+    reason = _reason(value, is_preconditioned=scales is not None)
+    if change > least:
+        reason = Message(
+            "{reason:message}; not settled: the last iteration changed it by {change:percent}",
+            reason=reason,
+            change=change,
+        )
     return Curvature(value, rate, scales is not None, change, power.products, reason)
+
+
+def _reason(value: float, *, is_preconditioned: bool) -> Message:
+    if is_preconditioned:
+        return Message(
+            "2 / {value:number}, the largest eigenvalue of the preconditioned Hessian on one "
+            "batch, is where plain descent becomes unstable. Take it as an upper bound for the "
+            "first steps: training changes the curvature until it fits the rate, and heavy-ball "
+            "momentum β allows 1 + β times as much",
+            value=value,
+        )
+    return Message(
+        "2 / {value:number}, the largest eigenvalue of the Hessian on one batch, is where plain "
+        "descent becomes unstable. Take it as an upper bound for the first steps: training "
+        "changes the curvature until it fits the rate, and heavy-ball momentum β allows 1 + β "
+        "times as much",
+        value=value,
+    )
 
 
 class _Power:
@@ -174,8 +195,10 @@ class _Power:
             self.products += 1
             if not np.isfinite(product).all():
                 raise TrainingError(
-                    f"{self._call}: the Hessian's products must be finite, but one is not. Check "
-                    "the batch and the model for NaN."
+                    self._call,
+                    "Hessian-vector products must be finite",
+                    "one is not",
+                    "Check the batch and the model for NaN.",
                 )
             before, value = value, float(direction @ product)
             size = float(np.linalg.norm(product))
@@ -201,7 +224,7 @@ class NoiseScale:
 
     batches: float
     gradients: int
-    reason: str
+    reason: Message
 
 
 def noise_scale(training: Training, *, gradients: int = 16) -> NoiseScale:
@@ -236,7 +259,7 @@ def noise_scale(training: Training, *, gradients: int = 16) -> NoiseScale:
     appendix A.
     """
     call = f"noise_scale(..., gradients={gradients!r})"
-    count = checked_steps(call, gradients, 2, "Leave it out for 16.", "gradients")
+    count = checked_count(call, "gradients", gradients, 2, "Leave it out for 16.")
     with preserved(differentiable(training, call)) as offered:
         total, squares = 0.0, 0.0
         for _ in range(count):
@@ -248,18 +271,24 @@ def noise_scale(training: Training, *, gradients: int = 16) -> NoiseScale:
     noise = max(squares - count * length, 0.0) / (count - 1)
     if noise <= _ROUNDING * length:
         raise TrainingError(
-            f"{call}: the gradients must differ from batch to batch, but all {count} are "
-            f"{'the same' if length else '0'}. Give more than one batch of data, shuffled anew, "
-            "and check that the loss depends on what the optimizer trains."
+            call,
+            "the gradients must differ from batch to batch",
+            f"all {count} are {'the same' if length else '0'}",
+            "Give more than one batch of data, shuffled anew, and check that the loss depends on "
+            "what the optimizer trains.",
         )
     signal = length - noise / count
     batches = noise / signal if signal > 0 else math.inf
     return NoiseScale(
         batches,
         count,
-        f"{batches:.3g} batches: up to there a larger batch allows a larger rate. It grows while "
-        f"the loss falls; from {count} gradients it is right within a factor of about 2, and "
-        "infinite means that no mean gradient stands out",
+        Message(
+            "{batches:number 3} batches: up to there a larger batch allows a larger rate. It grows "
+            "while the loss falls; measured with {n:count|gradient}, it is right within a factor "
+            "of about 2, and infinite means that no mean gradient stands out",
+            batches=batches,
+            n=count,
+        ),
     )
 
 
@@ -268,20 +297,25 @@ def differentiable(training: Training, call: str) -> Differentiable:
     require_training(training, call)
     if not isinstance(training, Differentiable):
         raise InvalidType(
-            f"{call}: the training must offer derivatives(), but {type(training).__name__} does "
-            "not. TorchTraining does; race and range_test need none."
+            call,
+            "the training must offer derivatives()",
+            f"{type(training).__name__} does not",
+            "TorchTraining does; race and range_test do without.",
+            "training",
         )
     return training
 
 
 def derivatives_of(training: Differentiable, call: str) -> Derivatives:
-    """Those of the next batch."""
+    """The derivatives of the next batch."""
     try:
         return training.derivatives()
     except StopIteration as error:
         raise TrainingError(
-            f"{call}: each gradient needs a batch, but the batches ended. Give data that can be "
-            "iterated once per epoch."
+            call,
+            "each gradient needs a batch",
+            "the batches ended",
+            "Give data that can be iterated once per epoch.",
         ) from error
 
 
@@ -294,7 +328,9 @@ def finite_gradient(local: Derivatives, call: str) -> Vector:
     gradient = local.gradient
     if not np.isfinite(gradient).all():
         raise TrainingError(
-            f"{call}: the gradient must be finite, but is not. Check the batch, the loss and the "
-            "model for NaN."
+            call,
+            "the gradient must be finite",
+            "is not",
+            "Check the batch, the loss and the model for NaN.",
         )
     return gradient

@@ -7,9 +7,9 @@ import numpy as np
 
 from stepsize.errors import TrainingError
 from stepsize.estimates import Estimate
-from stepsize.find._arguments import checked_steps
+from stepsize.find._arguments import checked_count, largest_base
 from stepsize.find._curvature import derivatives_of, differentiable, finite_gradient
-from stepsize.find._trial import largest_base
+from stepsize.messages import Message
 from stepsize.training import Training, preserved
 
 __all__ = ["gradient_heuristics"]
@@ -57,10 +57,10 @@ def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate
     2310.07831) for the distance.
     """
     call = f"gradient_heuristics(..., {steps!r})"
-    count = checked_steps(call, steps, 1, "It is the length of the run.")
+    count = checked_count(call, "steps", steps, 1, "It is the length of the run.")
     offered = differentiable(training, call)
     normalized = training.groups[0].beta2 is not None
-    largest_base(training, call)
+    largest_base(call, training.groups)
     with preserved(offered):
         # Read inside: a derivative that is evaluated later would change what has been restored.
         first = derivatives_of(offered, call)
@@ -72,25 +72,35 @@ def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate
     update = math.sqrt(len(parameters)) if normalized else gradient
     if not (0 < size < math.inf and 0 < gradient < math.inf):
         raise TrainingError(
-            f"{call}: parameters and gradient must have a finite size above 0, but it is {size:g} "
-            f"and {gradient:g}. Check the initial values, the batch and the model for NaN."
+            call,
+            "parameters and gradient must have a finite size above 0",
+            f"it is {size:g} and {gradient:g}",
+            "Check the initial values, the batch and the model for NaN.",
         )
-    of = f"|w| = {size:.3g} and |u| = {update:.3g}"
     return {
         "relative change": _within(
             _RELATIVE_CHANGE * size / update,
-            f"a thousandth of the parameters' size in the first update, {of}",
+            Message(
+                "the first update changes the parameters by a thousandth of their size, |w| = "
+                "{size:number 3} and |u| = {update:number 3}; an order of magnitude",
+                size=size,
+                update=update,
+            ),
             "Karpathy 2015, CS231n",
         ),
         "distance": _within(
             _DISTANCE * size / (update * math.sqrt(count)),
-            f"D / (|u| · √{count}) with D a tenth of the parameters' size, {of}",
+            Message(
+                "D / (|u| · √{steps:number}) with D a tenth of the parameters' size, |w| = "
+                "{size:number 3} and |u| = {update:number 3}; an order of magnitude",
+                steps=count,
+                size=size,
+                update=update,
+            ),
             "Defazio et al. 2023 (arXiv 2310.07831)",
         ),
     }
 
 
-def _within(value: float, reason: str, source: str) -> Estimate:
-    return Estimate(
-        value, value / _DOUBT, value * _DOUBT, f"{reason}; an order of magnitude", source
-    )
+def _within(value: float, reason: Message, source: str) -> Estimate:
+    return Estimate(value, value / _DOUBT, value * _DOUBT, reason, source)

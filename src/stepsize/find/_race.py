@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import Range, checked_number
 from stepsize.errors import InvalidValue, TrainingError
 from stepsize.estimates import Estimate
-from stepsize.find._arguments import checked_rates, checked_steps, require_training
-from stepsize.find._trial import Lane, Trial
+from stepsize.find._arguments import checked_count, checked_rates, require_training
+from stepsize.find._trials import Trial, TrialRunner, rates_text, require_movement, table_lines
+from stepsize.messages import Message
 from stepsize.plan import default_plan, transfer
+from stepsize.plot.range_tests import plot_range_test
 from stepsize.schedules import Schedule
+from stepsize.signals import Sink
 from stepsize.training import Training, preserved
+from stepsize.words import list_text, number_text, percent_text
 
 __all__ = ["Race", "race"]
 
@@ -23,6 +28,7 @@ _START = 3
 _MOST = 7
 _SHORTEST = 5
 _SHARE = 0.15
+_COST = Range(above=0, maximum=1, remedy="It is a part of the run: leave it out for 0.15.")
 _EXPONENT = 0.15
 _CONSTANT_EXPONENT = 0.25
 # Trials of 5 to 10 % of the run, the same shape squeezed: their best rate was within this factor of
@@ -33,7 +39,7 @@ _SOURCE = "stepsize.find.race; Schaipp et al. 2025 (arXiv 2501.18965) for the tr
 
 @dataclass(frozen=True, repr=False)
 class Race:
-    """What a race saw, and the rate that follows from it.
+    """What a race measured, and the rate that follows from it.
 
     Args:
         trials: The trials, by rate.
@@ -45,15 +51,15 @@ class Race:
         schedule: What each trial followed, in multiples of its rate.
         trial_steps: Length of a trial, in steps.
         steps: Optimizer steps that the race took in all.
-        evaluations: Evaluations that it took.
-        share: ``steps`` in parts of the planned run.
+        evaluations: Evaluations made.
+        share: ``steps`` as a part of the planned run.
     """
 
     trials: tuple[Trial, ...]
     best: Estimate
     rate: Estimate
     bracketed: bool
-    judged_by: str
+    judged_by: Message
     schedule: Schedule
     trial_steps: int
     steps: int
@@ -69,8 +75,6 @@ class Race:
         Raises:
             MissingExtra: matplotlib is not installed.
         """
-        from stepsize.plot.range_tests import plot_range_test
-
         finite = [each for each in self.trials if math.isfinite(each.loss)]
         rates, losses = (
             np.array(values)
@@ -80,14 +84,16 @@ class Race:
         return plot_range_test(rates, losses, losses, marks, "run")
 
     def __repr__(self) -> str:
-        return "\n".join([*table(self.trials), str(self.rate), self.cost])
+        return "\n".join([str(self.rate), *table_lines(self.trials), f"cost: {self.cost}"])
 
     @property
-    def cost(self) -> str:
+    def cost(self) -> Message:
         """What it cost, in words."""
-        return (
-            f"cost: {self.steps} steps, {self.share:.0%} of the run, and {self.evaluations} "
-            "evaluations"
+        return Message(
+            "{steps:count|step}, {share:percent} of the run, and {n:count|evaluation}",
+            steps=self.steps,
+            share=self.share,
+            n=self.evaluations,
         )
 
 
@@ -101,6 +107,7 @@ def race(
     cost: float = _SHARE,
     exponent: float | None = None,
     metric: str | None = None,
+    sinks: Sequence[Sink] = (),
 ) -> Race:
     """Try a few rates for a short stretch each, and carry the best over to the planned run.
 
@@ -119,18 +126,19 @@ def race(
         schedule: What the run will follow, in multiples of its rate; ``plan.default_plan`` of these
             steps if not given.
         trial: What a trial follows; the run's own schedule squeezed into the trial if not given.
-        cost: Most steps that the race may take, in parts of the run; above 0 and at most 1. Seven
+        cost: Most steps that the race may take, as a part of the run; above 0 and at most 1. Seven
             trials, or as many as there are rates, share them equally.
         exponent: How the best rate falls with the horizon, 0 to 1/3; 0.15 for the squeezed
             schedule and 0.25 for another ``trial`` if not given.
         metric: What ``evaluate`` measures that is to be lowered: "val_loss", "loss", or the only
             name that ends in "loss" if not given. The training loss where there is none.
+        sinks: Each gets a ``Tick`` after each step of a trial.
 
     Returns:
         The trials and the rate.
 
     Raises:
-        InvalidType: ``training`` is none, or something is no number.
+        InvalidType: ``training`` is not a training, or an argument is not a number.
         InvalidValue: A number is out of range, or the trials would be shorter than 5 steps.
         TrainingError: A step or an evaluation fails; the batches end; every rate diverges; or no
             rate moves the loss.
@@ -146,92 +154,101 @@ def race(
     """
     call = f"race(..., steps={steps!r}, rates={rates!r}, cost={cost!r})"
     require_training(training, call)
-    whole = checked_steps(call, steps, 1, "It is the planned run's length, not a trial's.")
-    given = _checked(call, rates, cost)
+    whole = checked_count(
+        call, "steps", steps, 1, "It is the length of the planned run, not of a trial."
+    )
+    share = float(checked_number(call, "cost", cost, _COST))
+    given = _checked_rates(call, rates)
     beta2 = training.groups[0].beta2 if training.groups else None
     planned = schedule or default_plan(whole, beta2).schedule
-    count = max(_MOST, len(given))
-    length = int(cost * whole) // count
-    if length < _SHORTEST:
-        needed = count * _SHORTEST
-        raise InvalidValue(
-            f"{call}: a trial needs at least {_SHORTEST} steps, which for {count} trials are "
-            f"{needed}, but {cost:.0%} of the run are {int(cost * whole)}. "
-            + (
-                f"Raise cost to {math.ceil(100 * needed / whole) / 100:g}."
-                if needed <= whole
-                else f"Plan a run of at least {needed} steps."
-            )
-        )
+    most = max(_MOST, len(given))
+    length = _trial_length(call, share, whole, most)
     followed = planned.until(whole).over(length) if trial is None else trial
     power = exponent
     if power is None:
         power = _EXPONENT if trial is None else _CONSTANT_EXPONENT
     with preserved(training):
-        lane = Lane(training, call, metric)
-        centre = max(group.base for group in training.groups)
-        asked = given or [centre / _RATIO, centre, centre * _RATIO]
-        trials = widened(lane, asked, followed, length, count)
+        runner = TrialRunner(training, call, metric, sinks)
+        trials = _widened(runner, given or _around(runner.base), followed, length, most)
         if all(math.isinf(each.loss) for each in trials):
             raise TrainingError(
-                f"{call}: a rate must be found that does not diverge, but all of {_few(trials)} "
-                f"did: {trials[0].ended}. Give lower rates=, or check the data for NaN."
+                call,
+                "the loss does not diverge at one rate at least",
+                f"it did at all of {rates_text(trials)}: {trials[0].ended}",
+                "Give lower {rates=}, or check the data for NaN.",
             )
-        require_movement(trials, lane, call)
-    best = _best(trials, lane.judged_by)
-    rate = transfer(best, from_=(followed, length), to=(planned, whole), exponent=power)
+        require_movement(trials, runner, call)
+    best = _best(trials, runner.judged_by)
     return Race(
         tuple(trials),
         best,
-        rate,
+        transfer(best, from_=(followed, length), to=(planned, whole), exponent=power),
         is_bracketed(trials),
-        lane.judged_by,
+        runner.judged_by,
         followed,
         length,
-        lane.steps,
-        lane.evaluations,
-        lane.steps / whole,
+        runner.steps,
+        runner.evaluations,
+        runner.steps / whole,
     )
 
 
-def _checked(call: str, rates: Sequence[float] | None, cost: float) -> list[float]:
+def _around(centre: float) -> list[float]:
+    return [centre / _RATIO, centre, centre * _RATIO]
+
+
+def _trial_length(call: str, share: float, whole: int, count: int) -> int:
+    length = int(share * whole) // count
+    if length >= _SHORTEST:
+        return length
+    needed = count * _SHORTEST
+    raise InvalidValue(
+        call,
+        f"a trial needs at least {_SHORTEST} steps, which for {count} trials are {needed}",
+        f"{percent_text(share)} of the run are {int(share * whole)}",
+        f"Raise {{cost}} to {math.ceil(100 * needed / whole) / 100:g}."
+        if needed <= whole
+        else f"Plan a run of at least {needed} steps.",
+        "cost",
+    )
+
+
+def _checked_rates(call: str, rates: Sequence[float] | None) -> list[float]:
     """The rates to begin with; none if not given."""
-    if not 0 < cost <= 1:
-        raise InvalidValue(
-            f"{call}: cost is a part of the run, above 0 and at most 1, but is {cost!r}. "
-            "Leave it out for 0.15."
-        )
     if rates is None:
         return []
     given = checked_rates(call, rates)
     if len(given) < _START or given != sorted(given):
         raise InvalidValue(
-            f"{call}: rates must be at least {_START} ascending numbers, but are {given}. "
-            "Example: rates=[1e-3, 3e-3, 1e-2]."
+            call,
+            f"{{rates}} must be at least {_START} ascending numbers",
+            f"there are {list_text(map(number_text, given))}",
+            "Example: rates=[1e-3, 3e-3, 1e-2].",
+            "rates",
         )
     return given
 
 
-# ---------------------------------------------------------------- what recommend shares
+# ------------------------------------------------------------------ trials and their best
 
 
-def widened(
-    lane: Lane, rates: Sequence[float], schedule: Schedule, steps: int, most: int
+def _widened(
+    runner: TrialRunner, rates: Sequence[float], schedule: Schedule, steps: int, most: int
 ) -> list[Trial]:
     """Trials at ``rates``, and beyond them until a lower and a higher rate are worse than the best.
 
     Returns:
         At most ``most`` trials, by rate.
     """
-    trials = [lane.run(rate, schedule, steps) for rate in rates]
+    trials = [runner.run(rate, schedule, steps) for rate in rates]
     while len(trials) < most and not is_bracketed(trials):
         losses = [each.loss for each in trials]
         if losses.index(min(losses)) == 0:
             rate = trials[0].rate ** 2 / trials[1].rate
-            trials.insert(0, lane.run(rate, schedule, steps))
+            trials.insert(0, runner.run(rate, schedule, steps))
         else:
             rate = trials[-1].rate ** 2 / trials[-2].rate
-            trials.append(lane.run(rate, schedule, steps))
+            trials.append(runner.run(rate, schedule, steps))
     return trials
 
 
@@ -240,28 +257,6 @@ def is_bracketed(trials: Sequence[Trial]) -> bool:
     losses = [each.loss for each in trials]
     best = losses.index(min(losses))
     return 0 < best < len(losses) - 1 and math.isfinite(losses[best])
-
-
-def require_movement(trials: Sequence[Trial], lane: Lane, call: str) -> None:
-    """The trials' losses, or those of the only one, must differ: else nothing can be read off.
-
-    Raises:
-        TrainingError: They do not.
-    """
-    finite = [each for each in trials if math.isfinite(each.loss)]
-    losses = [each.loss for each in finite]
-    if math.isfinite(lane.first):
-        losses.append(lane.first)
-    if len(losses) == 1:
-        # Nothing to compare it with but its own way there.
-        losses = finite[0].losses.tolist()
-    if len(losses) > 1 and max(losses) - min(losses) > 1e-9 * max(map(abs, losses)):
-        return
-    raise TrainingError(
-        f"{call}: no rate moved {lane.judged_by}: it was {losses[0]:g} at each of "
-        f"{_few(trials)}. Check that it depends on the optimizer's parameters, give higher "
-        f"rates, or longer trials.{lane.hint}"
-    )
 
 
 def lowest(rates: Sequence[float], losses: Sequence[float]) -> float:
@@ -281,7 +276,7 @@ def lowest(rates: Sequence[float], losses: Sequence[float]) -> float:
     return math.exp(b - 0.5 * ((b - a) * down - (b - c) * up) / (down - up))
 
 
-def _best(trials: Sequence[Trial], judged_by: str) -> Estimate:
+def _best(trials: Sequence[Trial], judged_by: Message) -> Estimate:
     rates = [each.rate for each in trials]
     value = lowest(rates, [each.loss for each in trials])
     usable = [each for each in trials if each.windows]
@@ -294,24 +289,27 @@ def _best(trials: Sequence[Trial], judged_by: str) -> Estimate:
     # Windows agree too well where the trials are far apart: a quarter of the spacing is the least.
     doubt = min(max(math.exp(2 * scatter), spacing**0.25), spacing)
     low, high = value / doubt, value * doubt
-    why = f"parabola in log rate through the best three of {len(trials)} trials by {judged_by}"
+    why = Message(
+        "parabola in log rate through the best three of {n:count|trial} by {metric:message}",
+        n=len(trials),
+        metric=judged_by,
+    )
     if not is_bracketed(trials):
-        at_top = rates[-1] == value
-        low, high = (low, high * spacing) if at_top else (low / spacing, high)
-        side = "highest" if at_top else "lowest"
-        why = f"the {side} of {len(trials)} trials by {judged_by}, and none beyond it was worse"
+        is_highest = rates[-1] == value
+        low, high = (low, high * spacing) if is_highest else (low / spacing, high)
+        why = _at_an_end(is_highest, len(trials), judged_by)
     return Estimate(value, low / _SHORT_RUN_DOUBT, high * _SHORT_RUN_DOUBT, why, _SOURCE)
 
 
-def table(trials: Sequence[Trial]) -> list[str]:
-    """One line per trial."""
-    best = min(each.loss for each in trials)
-    return [
-        f"  {each.rate:<9.3g} {each.loss:<10.5g} {each.ended or ''}"
-        f"{'<- best' if each.loss == best else ''}".rstrip()
-        for each in trials
-    ]
-
-
-def _few(trials: Sequence[Trial]) -> str:
-    return f"{len(trials)} rates from {trials[0].rate:.3g} to {trials[-1].rate:.3g}"
+def _at_an_end(is_highest: bool, count: int, judged_by: Message) -> Message:
+    if is_highest:
+        return Message(
+            "the highest of {n:count|trial} by {metric:message}, and the best may lie above",
+            n=count,
+            metric=judged_by,
+        )
+    return Message(
+        "the lowest of {n:count|trial} by {metric:message}, and the best may lie below",
+        n=count,
+        metric=judged_by,
+    )

@@ -1,27 +1,41 @@
 """The learning rate range test: raise the rate until the loss diverges, and read the curve."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
-from stepsize.errors import InvalidType, InvalidValue, TrainingError
-from stepsize.find._arguments import require_training
-from stepsize.find._reading import (
+from stepsize.checks import (
+    LARGEST,
+    Range,
+    checked_name,
+    checked_number,
+    checked_whole_number,
+)
+from stepsize.errors import InvalidType, InvalidValue
+from stepsize.find._arguments import checked_count, largest_base, require_training
+from stepsize.find._suggestions import (
     DEVIATION,
     FEWEST_POINTS,
     RECOMMENDED,
     Suggestion,
-    doubts_of,
+    doubts,
     named,
-    read,
+    suggestions,
 )
-from stepsize.find._sweep import Curve, Progress, sweep
+from stepsize.find._sweep import Array, SweepRules, sweep
+from stepsize.messages import Message
 from stepsize.plot.range_tests import RangeCurve, plot_range_tests
+from stepsize.renames import renamed_arguments
+from stepsize.signals import Sink
 from stepsize.training import Group, Training, preserved
+from stepsize.words import list_text, number_text
 
 __all__ = ["RangeTest", "Suggestion", "range_test"]
+
+_DEFAULT = "Leave it out for the default."
+_RATE = Range(above=0, maximum=LARGEST, remedy=_DEFAULT)
+_SMOOTHING = Range(minimum=0, below=1, remedy=_DEFAULT)
+_DIVERGED = Range(above=1, maximum=LARGEST, remedy=_DEFAULT)
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,36 +43,36 @@ class RangeTest:
     """What a range test saw, and what can be read off it.
 
     Args:
-        rates: The rates at which it looked, ascending, of the swept group with the largest base
+        rates: The rates that were measured, ascending, of the swept group with the largest base
             rate; shape (n,). The other swept groups kept their ratios to it.
-        losses: What was watched, at each: the training loss before the update, or what ``evaluate``
+        losses: The metric at each: the training loss before the update, or what ``evaluate``
             measured after it; NaN kept; shape (n,).
         smoothed: The losses' bias-corrected moving average, over the finite ones; shape (n,).
-        positions: How many steps came before each look's own; shape (n,).
+        positions: How many steps came before each measured one; shape (n,).
         suggestions: By rule: "minimum/10", "steepest", "valley".
-        watched: The name of what was watched.
+        metric: The name of the loss that was read.
         swept: The groups that were swept.
         held: The groups that went on at their own base rates.
         linear: Whether the rates have equal distances; equal ratios if not.
         stopped: Why the sweep ended.
-        steps: Optimizer steps that it cost.
-        evaluations: Evaluations that it cost.
-        doubts: What makes the suggestions less sure than usual, in sentences.
+        steps: Optimizer steps taken.
+        evaluations: Evaluations made.
+        doubts: What makes the suggestions less sure than usual.
     """
 
-    rates: Curve
-    losses: Curve
-    smoothed: Curve
-    positions: Curve
+    rates: Array
+    losses: Array
+    smoothed: Array
+    positions: Array
     suggestions: Mapping[str, Suggestion]
-    watched: str
+    metric: str
     swept: tuple[Group, ...]
     held: tuple[Group, ...]
     linear: bool
-    stopped: str
+    stopped: Message
     steps: int
     evaluations: int
-    doubts: tuple[str, ...]
+    doubts: tuple[Message, ...]
 
     @property
     def recommended(self) -> str:
@@ -95,13 +109,17 @@ class RangeTest:
         return f"range test of {named(self.swept)}{f' of {of}' if several else ''}"
 
     @property
-    def reason(self) -> str:
-        """Why this one, and how wrong it may be."""
+    def reason(self) -> Message:
+        """Why this rate, and how wrong it may be."""
         low, high = self.bracket
-        return (
-            f"{self.rate:.3g}: a tenth of the rate where the loss was lowest, below where the "
-            f"curve turns. Such a suggestion is usually {self.suggestions[RECOMMENDED].usually}: "
-            f"from {low:.2g} to {high:.2g}. A range test brackets the rate; it does not choose it."
+        return Message(
+            "{rate:rate 3}: a tenth of the rate where the loss was lowest, below where the curve "
+            "turns. Such a suggestion is usually {usually:message}: from {low:rate 2} to "
+            "{high:rate 2}. A range test brackets the rate; it does not choose it.",
+            rate=self.rate,
+            usually=self.suggestions[RECOMMENDED].usually,
+            low=low,
+            high=high,
         )
 
     @property
@@ -114,7 +132,7 @@ class RangeTest:
             self.smoothed,
             marks,
             self.recommended,
-            self.watched,
+            self.metric,
             log=not self.linear,
         )
 
@@ -131,21 +149,25 @@ class RangeTest:
 
     def __repr__(self) -> str:
         evaluations = f" and {self.evaluations} evaluations" if self.evaluations else ""
+        low, high = (number_text(float(self.rates[end]), 3) for end in (0, -1))
         lines = [
-            f"{self.title}: {len(self.rates)} rates, {self.rates[0]:.3g} to {self.rates[-1]:.3g}, "
-            f"in {self.steps} steps{evaluations}; ended: {self.stopped}"
+            str(self.reason),
+            f"{self.title}: {len(self.rates)} rates, {low} to {high}, in {self.steps} "
+            f"steps{evaluations}; ended: {self.stopped}",
         ]
         for name, each in self.suggestions.items():
             mark = "  <- recommended" if name == RECOMMENDED else ""
-            lines.append(f"  {name:<10} {each.rate:<9.3g} usually {each.usually}{mark}")
-        lines.append(self.reason)
+            lines.append(
+                f"  {name:<10} {number_text(each.rate, 3):<9} usually {each.usually}{mark}"
+            )
         if len(self.swept) > 1:
             pairs = zip(self.swept, self.group_rates, strict=True)
-            rates = ", ".join(f"{group.name!r} {rate:.3g}" for group, rate in pairs)
+            rates = list_text(f"{group.name!r} {number_text(rate, 3)}" for group, rate in pairs)
             lines.append(f"With their ratios kept, the groups' rates are {rates}.")
-        return "\n".join([*lines, *self.doubts])
+        return "\n".join([*lines, *map(str, self.doubts)])
 
 
+@renamed_arguments(watch="metric", progress="sinks")
 def range_test(
     training: Training,
     *,
@@ -155,11 +177,11 @@ def range_test(
     linear: bool = False,
     groups: Sequence[str | int] | None = None,
     optimizer: int | None = None,
-    watch: str = "loss",
+    metric: str = "loss",
     evaluate_every: int = 5,
     smoothing: float = 0.9,
     diverged: float = 4.0,
-    progress: Progress | None = None,
+    sinks: Sequence[Sink] = (),
 ) -> RangeTest:
     """Sweep the rate from ``low`` to ``high``, one optimizer step at each, and read the losses.
 
@@ -178,20 +200,22 @@ def range_test(
         groups: Names or numbers of the groups to sweep.
         optimizer: The number of the optimizer whose groups to sweep: in a training with several,
             such as a GAN, each is searched with the others held.
-        watch: "loss" is the training loss. Another name is looked for in what ``evaluate`` measures
-            ("val_loss"), then in what ``step`` does ("loss_of_critic").
-        evaluate_every: Steps from one look to the next where ``evaluate`` measures it, >= 1.
+        metric: The loss to read. "loss" is the training loss. Another name is looked for in what
+            ``evaluate`` measures ("val_loss"), then in what ``step`` does ("loss_of_critic").
+        evaluate_every: Steps between measurements where ``evaluate`` measures it, >= 1.
         smoothing: Weight of the past in the moving average, from one step to the next,
             0 <= smoothing < 1.
         diverged: Ends the sweep, > 1.
-        progress: Called at each look with (steps taken, rate, loss).
+        sinks: Each gets a ``Tick`` at each measurement: how many steps came before, the rate as
+            "lr", the loss under its name.
 
     Returns:
         The curve and the suggestions.
 
     Raises:
-        InvalidValue: A number is out of range, or there is no such group, optimizer or measure.
-        InvalidType: ``training`` is none, or ``groups`` is a text and no list.
+        InvalidValue: A number is out of range, or there is no such group, optimizer or metric.
+        InvalidType: ``training`` is not a training, an argument is not a number, or ``groups`` is a
+            text instead of a list.
         TrainingError: The base rates that are swept are 0; a step or an evaluation raises; the
             batches end; ``evaluate`` gives NaN before any step; fewer than three losses were
             finite; or the loss never moved, so that nothing can be read off.
@@ -201,7 +225,7 @@ def range_test(
     >>> found = range_test(Bowl(curvature=[1.0]))       # stable below rate 2
     >>> 0.05 < found.rate < 2
     True
-    >>> range_test(Bowl(), watch="val_loss").evaluations    # one before, then after 5 steps each
+    >>> range_test(Bowl(), metric="val_loss").evaluations   # one before, then after 5 steps each
     21
 
     Source: Smith 2017, "Cyclical Learning Rates" (arXiv 1506.01186), section 3.3; "valley" as in
@@ -209,83 +233,61 @@ def range_test(
     """
     call = f"range_test(..., low={low!r}, high={high!r}, steps={steps!r})"
     require_training(training, call)
-    _check(call, low, high, steps, evaluate_every, smoothing, diverged)
+    count = checked_count(call, "steps", steps, FEWEST_POINTS, _DEFAULT)
+    rates = _rates(*_checked_ends(call, low, high), count, linear)
+    rules = SweepRules(
+        checked_name(call, "metric", metric, "the name of a loss", "metric='val_loss'"),
+        checked_count(call, "evaluate_every", evaluate_every, 1, _DEFAULT),
+        float(checked_number(call, "smoothing", smoothing, _SMOOTHING)),
+        float(checked_number(call, "diverged", diverged, _DIVERGED)),
+        sinks,
+    )
     everything = tuple(training.groups)
     chosen = _chosen(everything, groups, optimizer)
-    largest = max(everything[index].base for index in chosen)
-    if largest <= 0:
-        raise TrainingError(
-            f"{call}: the swept groups' base rates are {[everything[i].base for i in chosen]}, and "
-            "their ratios are kept, so one must be above 0. Give the optimizer any lr above 0."
-        )
+    swept = tuple(everything[index] for index in chosen)
+    held = tuple(group for index, group in enumerate(everything) if index not in chosen)
+    largest = largest_base(call, swept)
 
     def factors(rate: float) -> list[float]:
         return [rate / largest if i in chosen else 1.0 for i in range(len(everything))]
 
     with preserved(training):
-        seen = sweep(
-            training,
-            _rates(low, high, int(steps), linear),
-            factors,
-            watch=watch,
-            evaluate_every=evaluate_every,
-            smoothing=smoothing,
-            diverged=diverged,
-            progress=progress,
-            call=call,
-        )
-    suggestions, turn = read(seen, watch, call)
-    swept = tuple(everything[index] for index in chosen)
-    held = tuple(group for index, group in enumerate(everything) if index not in chosen)
+        seen = sweep(training, rates, factors, rules, call)
+    found, lowest = suggestions(seen, metric, call)
+    is_usual = metric == "loss" and not linear and not held
     return RangeTest(
         seen.rates,
         seen.losses,
         seen.smoothed,
         seen.positions,
-        suggestions,
-        watch,
+        found,
+        metric,
         swept,
         held,
         linear,
         seen.stopped,
         seen.steps,
         seen.evaluations,
-        doubts_of(seen, turn, suggestions, held, usual=watch == "loss" and not linear and not held),
+        doubts(seen, lowest, found, held, measured=is_usual),
     )
 
 
 # ------------------------------------------------------------------ what was asked for
 
 
-def _check(
-    call: str,
-    low: float,
-    high: float,
-    steps: object,
-    evaluate_every: object,
-    smoothing: float,
-    diverged: float,
-) -> None:
-    rules: tuple[tuple[bool, str], ...] = (
-        (0 < low < high < math.inf, f"0 < low < high is needed, but low={low!r}, high={high!r}"),
-        (
-            _is_count(steps, FEWEST_POINTS),
-            f"steps must be a whole number of at least {FEWEST_POINTS}, but is {steps!r}",
-        ),
-        (
-            _is_count(evaluate_every, 1),
-            f"evaluate_every must be a whole number of at least 1, but is {evaluate_every!r}",
-        ),
-        (0 <= smoothing < 1, f"smoothing must be at least 0 and below 1, but is {smoothing!r}"),
-        (1 < diverged < math.inf, f"diverged must be above 1, but is {diverged!r}"),
+def _checked_ends(call: str, low: float, high: float) -> tuple[float, float]:
+    lowest, highest = (
+        float(checked_number(call, name, value, _RATE))
+        for name, value in (("low", low), ("high", high))
     )
-    for holds, rule in rules:
-        if not holds:
-            raise InvalidValue(f"{call}: {rule}. Leave it out for the default.")
-
-
-def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    if not lowest < highest:
+        raise InvalidValue(
+            call,
+            "{low} must lie below {high}",
+            f"low={low!r} and high={high!r}",
+            "Leave them out for the defaults.",
+        )
+    return lowest, highest
 
 
 def _chosen(
@@ -294,38 +296,60 @@ def _chosen(
     """Which groups to sweep, by number."""
     if groups is not None and optimizer is not None:
         raise InvalidValue(
-            f"range_test(..., groups={groups!r}, optimizer={optimizer!r}): both say what is swept. "
-            "Give one of them."
+            f"range_test(..., groups={groups!r}, optimizer={optimizer!r})",
+            "only one of {groups} and {optimizer} can say what is swept",
+            "both are given",
+            "Leave one out.",
         )
     if optimizer is not None:
-        call = f"range_test(..., optimizer={optimizer!r})"
-        there = sorted({group.optimizer for group in everything})
-        if optimizer not in there:
-            raise InvalidValue(
-                f"{call}: it must be the number of an optimizer, {', '.join(map(str, there))}, but "
-                f"is {optimizer!r}."
-            )
-        return tuple(i for i, group in enumerate(everything) if group.optimizer == optimizer)
+        return _of_optimizer(everything, optimizer)
     if groups is None:
         return tuple(range(len(everything)))
     call = f"range_test(..., groups={groups!r})"
     if isinstance(groups, str):
-        raise InvalidType(f"{call}: groups must be a list, but is a text. Write [{groups!r}].")
+        raise InvalidType(
+            call, "{groups} must be a list", "is a text", f"Write [{groups!r}].", "groups"
+        )
     if not groups:
-        raise InvalidValue(f"{call}: name at least one group, or leave it out to sweep all.")
+        raise InvalidValue(
+            call,
+            "{groups} must name at least one group",
+            "it is empty",
+            "Leave it out to sweep all.",
+            "groups",
+        )
     return tuple(sorted({_number_of(each, everything, call) for each in groups}))
+
+
+def _of_optimizer(everything: Sequence[Group], optimizer: int) -> tuple[int, ...]:
+    call = f"range_test(..., optimizer={optimizer!r})"
+    there = sorted({group.optimizer for group in everything})
+    number = checked_whole_number(call, "optimizer", optimizer, Range(minimum=0))
+    if number not in there:
+        raise InvalidValue(
+            call,
+            f"{{optimizer}} must be the number of an optimizer, {list_text(map(str, there), 'or')}",
+            f"is {optimizer!r}",
+            argument="optimizer",
+        )
+    return tuple(i for i, group in enumerate(everything) if group.optimizer == number)
 
 
 def _number_of(wanted: str | int, everything: Sequence[Group], call: str) -> int:
     names = [group.name for group in everything]
-    if isinstance(wanted, int) and 0 <= wanted < len(names):
-        return wanted
-    if names.count(str(wanted)) == 1 and isinstance(wanted, str):
+    if not isinstance(wanted, str):
+        number = checked_whole_number(call, "each of groups", wanted, Range())
+        if 0 <= number < len(names):
+            return number
+    elif names.count(wanted) == 1:
         return names.index(wanted)
     several = "several groups have the name" if wanted in names else "there is no group"
     raise InvalidValue(
-        f"{call}: a group is named once, or given by its number, 0 to {len(names) - 1}, but "
-        f"{several} {wanted!r}. The groups are {named(everything)}."
+        call,
+        f"{{groups}} holds unique names, or numbers from 0 to {len(names) - 1}",
+        f"{several} {wanted!r}",
+        f"The groups are {named(everything)}.",
+        "groups",
     )
 
 

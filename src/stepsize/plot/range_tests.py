@@ -39,7 +39,7 @@ class RangeCurve(NamedTuple):
         smoothed: Their moving average; shape (n,).
         suggestions: By name, a rate.
         recommended: The suggestion to stress.
-        watched: What the losses are called.
+        metric: What the losses are called.
         log: Whether the axis of the rates is logarithmic.
     """
 
@@ -48,7 +48,7 @@ class RangeCurve(NamedTuple):
     smoothed: Array
     suggestions: Mapping[str, float]
     recommended: str
-    watched: str = "loss"
+    metric: str = "loss"
     log: bool = True
 
 
@@ -124,7 +124,7 @@ def _draw_range_test(axes: Any, title: str, curve: RangeCurve) -> None:
     require_positive(call, [x])
     axes.plot(x, raw, color=PALETTE[0], linewidth=0.8, alpha=0.35)
     axes.plot(x, average, color=PALETTE[0], linewidth=1.8)
-    frame(axes, "learning rate", curve.watched)
+    frame(axes, "learning rate", curve.metric)
     fit_positions(axes, [x[x > 0], *(np.array([rate]) for rate in curve.suggestions.values())])
     fit_values(axes, [(x, before_divergence(average))])
     if curve.log:

@@ -30,10 +30,10 @@ def range_test_section(found: RangeTest) -> Section:
         for name, each in found.suggestions.items()
     ]
     curve = Chart(
-        f"Range test: {found.watched} at rising rates, and its moving average. {found.steps:,} "
+        f"Range test: {found.metric} at rising rates, and its moving average. {found.steps:,} "
         f"steps, taken back afterwards; ended: {found.stopped}.",
         "learning rate",
-        found.watched,
+        found.metric,
         [Line(found.rates, found.losses, "faint"), Line(found.rates, found.smoothed)],
         marks,
         rates_across=True,
@@ -41,12 +41,17 @@ def range_test_section(found: RangeTest) -> Section:
         top=_top(found.smoothed),
     )
     rows = [
-        [name, number_text(each.rate, 3), each.usually, "✓" if name == found.recommended else ""]
+        [
+            name,
+            number_text(each.rate, 3),
+            str(each.usually),
+            "✓" if name == found.recommended else "",
+        ]
         for name, each in found.suggestions.items()
     ]
     return Section(
         "The rate",
-        [_sentence(found.reason), *found.doubts],
+        [_sentence(str(found.reason)), *map(str, found.doubts)],
         table=Table(["read off by", "rate", "usually", "taken"], rows),
         charts=[curve],
     )
@@ -58,21 +63,20 @@ def recommendation_sections(advice: Recommendation) -> Sequence[Section]:
 
 
 def _recommended_rate(advice: Recommendation) -> Section:
-    rate, seen = advice.rate, advice.opening
+    seen = advice.sweep
     paragraphs = [
-        f"{number_text(rate.value, 3)}, and the best one may lie between "
-        f"{number_text(rate.low, 2)} and {number_text(rate.high, 2)}: {rate.reason}.",
+        str(advice.verdict),
         f"Trials were judged by {advice.judged_by}.",
         f"Other rules: {advice.agreement}.",
         *(f"Left out: {rule}, {why}." for rule, why in advice.left_out.items()),
         _cost(advice),
     ]
     sweep = Chart(
-        f"The sweep: the loss at rising rates, and its moving average. {_sentence(seen.reason)}.",
+        f"The sweep: the loss at rising rates, and its moving average. {_sentence(str(seen.reason))}.",
         "learning rate",
         "loss",
         [Line(seen.rates, seen.losses, "faint"), Line(seen.rates, averaged(seen.losses))],
-        [Mark(seen.rate, f"suggests {number_text(seen.rate, 2)}")],
+        [Mark(seen.rate, f"trials begin at {number_text(seen.rate, 2)}")],
         rates_across=True,
         log_x=True,
         top=_top(seen.losses),
@@ -100,7 +104,7 @@ def _trials(advice: Recommendation) -> Sequence[Sequence[str]]:
         [
             number_text(each.rate, 3),
             number_text(each.loss),
-            each.ended or ("lowest" if each.loss == lowest else ""),
+            str(each.ended or "") or ("lowest" if each.loss == lowest else ""),
         ]
         for each in advice.trials
     ]
@@ -110,7 +114,7 @@ def _compared(advice: Recommendation) -> Chart:
     rates = np.array([each.rate for each in advice.trials])
     losses = np.array([each.loss for each in advice.trials])
     return Chart(
-        f"The trials: what the run's first {advice.head_start.steps:,} steps and a short cooldown "
+        f"The trials: what the run's first {advice.trial_steps:,} steps and a short cooldown "
         "ended at, by their rate, and the rate at which the run goes on.",
         "learning rate",
         "ended at",
@@ -125,7 +129,7 @@ def _begun_plan(advice: Recommendation) -> Section:
     return Section(
         "The plan of this run",
         [
-            f"Up to step {advice.head_start.steps:,} the run is the beginning of the best trial; "
+            f"Up to step {advice.head_start.steps:,} the run is what the search did; "
             "from there it goes on at the rate that was found, and down to zero. The values "
             "multiply the base rates in the file.",
         ],

@@ -1,4 +1,4 @@
-"""How sure the mean of a few trials is: Student's interval."""
+"""How certain the mean of a few trials is: Student's interval."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ __all__ = ["Interval", "confidence_interval"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean, and how far from it the mean of very many trials may lie.
+    """A mean, and how far the mean of very many trials may lie from it.
 
     Args:
         mean: The mean of the trials; NaN if one of them is not finite.
@@ -71,7 +71,7 @@ def confidence_interval(values: Sequence[float], confidence: float = 0.95) -> In
     mean = math.fsum(value / count for value in values)
     if count == 1:
         return Interval(mean, math.inf, count)
-    # dist() and not a sum of squares: those of a loss that has diverged are no floats any more.
+    # dist() does not overflow where the squares of a diverged loss would.
     error = math.dist(values, [mean] * count) / math.sqrt(count * (count - 1))
     return Interval(mean, _student(count - 1, confidence) * error, count)
 

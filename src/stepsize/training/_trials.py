@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
@@ -11,8 +11,17 @@ from unicodedata import east_asian_width
 import numpy as np
 from numpy.typing import NDArray
 
+from stepsize.checks import (
+    STEPS,
+    Range,
+    checked_choice,
+    checked_instance,
+    checked_number,
+    checked_whole_number,
+)
 from stepsize.errors import InvalidType, InvalidValue, StepsizeError, TrainingError
 from stepsize.plot.trials import TrialCurves, plot_trials
+from stepsize.renames import renamed_arguments
 from stepsize.signals import Sink, Tick
 from stepsize.training._confidence import Interval, confidence_interval
 from stepsize.training._protocol import Training, preserved
@@ -22,9 +31,11 @@ __all__ = ["TrialRun", "Trials", "trials"]
 
 Array: TypeAlias = NDArray[np.float64]
 MakeTraining: TypeAlias = Callable[[int], Training]
-Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Sink | None]]
+OpenSink: TypeAlias = Callable[[str, int], AbstractContextManager[Sink | None]]
 
-_AVERAGED: Final = 20
+_AVERAGED_STEPS: Final = 20
+_CONFIDENCE: Final = Range(above=0, below=1, remedy="Example: 0.95.")
+_SEED: Final = Range(remedy="Example: seeds=3, which is seeds=[0, 1, 2].")
 
 
 @dataclass(frozen=True)
@@ -43,12 +54,11 @@ class TrialRun:
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """What the run ended with.
+        """The metrics at the end: what ``evaluate`` measured, and ``"loss"``.
 
-        What ``evaluate`` measured; and, unless that has the name, ``"loss"``: the training loss,
-        mean of the last 20 steps.
+        Unless ``evaluate`` has that name, it is the training loss averaged over the last 20 steps.
         """
-        last = self.losses[-_AVERAGED:].tolist()
+        last = self.losses[-_AVERAGED_STEPS:].tolist()
         loss = sum(value / len(last) for value in last) if last else math.nan
         return {**self.outcome.metrics, "loss": self.outcome.metrics.get("loss", loss)}
 
@@ -64,14 +74,14 @@ class TrialRun:
 class Trials:
     """Policies side by side over the same seeds.
 
-    Printed, it is a table: each policy's mean of each metric with its confidence interval; and the
-    differences from the first policy, seed by seed, which tell more: what a seed does to all
-    policies alike drops out of them.
+    Printed, it is a table: each policy's mean of each metric with its confidence interval, and the
+    paired differences from the first policy. The differences tell more, because what a seed does to
+    all policies alike cancels.
 
     Args:
         steps: Optimizer steps of a run.
         seeds: What the trainings were made with.
-        confidence: Of all intervals. Each holds by itself: of twenty 95 % intervals one misses.
+        confidence: Of every interval, taken alone: of twenty 95 % intervals one misses.
         runs: By policy, one run per seed, in the order of ``seeds``.
     """
 
@@ -105,9 +115,7 @@ class Trials:
             InvalidValue: There is no such policy or metric.
         """
         chosen = self._metric(metric)
-        if name not in self.runs:
-            there = ", ".join(map(repr, self.names))
-            raise InvalidValue(f"Trials.values({name!r}): name must be a policy: {there}.")
+        checked_choice(f"Trials.values({name!r})", "name", name, self.names)
         return np.array([one.metrics.get(chosen, math.nan) for one in self.runs[name]])
 
     def interval(self, name: str, metric: str | None = None) -> Interval:
@@ -155,10 +163,7 @@ class Trials:
     def _metric(self, metric: str | None) -> str:
         if metric is None:
             return self.metrics[0]
-        if metric not in self.metrics:
-            there = ", ".join(map(repr, self.metrics))
-            raise InvalidValue(f"Trials: metric must be one of {there}, but is {metric!r}.")
-        return metric
+        return checked_choice("Trials", "metric", metric, self.metrics)
 
     def __repr__(self) -> str:
         each = "1 seed" if len(self.seeds) == 1 else f"{len(self.seeds)} seeds"
@@ -189,6 +194,7 @@ class Trials:
         return "\n".join(lines)
 
 
+@renamed_arguments(watch="open_sink")
 def trials(
     training: MakeTraining,
     policies: Mapping[str, Plan | Mapping[str, Plan]],
@@ -196,7 +202,7 @@ def trials(
     seeds: int | Sequence[int] = 3,
     *,
     confidence: float = 0.95,
-    watch: Watch | None = None,
+    open_sink: OpenSink | None = None,
 ) -> Trials:
     """Train under each policy on each seed, and compare.
 
@@ -205,22 +211,23 @@ def trials(
 
     Args:
         training: ``training(seed)`` -> a training whose initial weights, order of the data and
-            other chance follow from the seed. (That a training's chance can be set from outside is
-            no part of the ``Training`` protocol, so a training itself will not do.)
+            other randomness follow from the seed. (A training itself will not do: the ``Training``
+            protocol has no way to seed one.)
         policies: By name, a schedule, ``Absolute(schedule)``, a ``Policy``, or a mapping from
             quantity to these, as ``run`` takes them. The first is what the others are compared
             with.
         steps: Optimizer steps of each run, >= 1.
         seeds: How many, counted from 0; or the seeds themselves.
         confidence: Of the intervals, above 0 and below 1.
-        watch: ``watch(name, seed)`` -> a context manager around that run whose sink gets its
-            ticks, such as a ``Recorder`` or a ``LiveLine``.
+        open_sink: ``open_sink(name, seed)`` -> a context manager around that run whose sink gets
+            its ticks, such as a ``Recorder`` or a ``LiveLine``.
 
     Returns:
         The runs; printed, a table.
 
     Raises:
-        InvalidType: ``training`` is no function of a seed, or ``policies`` no mapping.
+        InvalidType: ``training`` is not a function of a seed, ``policies`` is not a mapping, or an
+            argument is not a number.
         InvalidValue: A number is out of range, there is no policy, or a seed comes twice.
         TrainingError: A run failed; or two seeds gave the same losses: the seed is not used.
 
@@ -236,16 +243,21 @@ def trials(
     True
     """
     call = f"trials(..., steps={steps!r}, seeds={seeds!r}, confidence={confidence!r})"
-    chosen = _checked(call, training, policies, steps, seeds, confidence)
+    _require_maker(call, training)
+    _require_policies(call, policies)
+    count = checked_whole_number(call, "steps", steps, STEPS)
+    share = float(checked_number(call, "confidence", confidence, _CONFIDENCE))
+    chosen = _checked_seeds(call, seeds)
     runs: dict[str, list[TrialRun]] = {name: [] for name in policies}
     for seed in chosen:
         fresh = _made(training, seed)
         for name, policy in policies.items():
             # Whatever a policy did to it, the next one gets the training as it was made.
-            with preserved(fresh), watch(name, seed) if watch else nullcontext() as sink:
-                runs[name].append(_attempt(fresh, name, policy, steps, seed, sink))
+            opened = open_sink(name, seed) if open_sink else nullcontext()
+            with preserved(fresh), opened as sink:
+                runs[name].append(_attempt(fresh, name, policy, count, seed, sink))
             _require_different(runs[name])
-    return Trials(steps, chosen, confidence, runs)
+    return Trials(count, chosen, share, runs)
 
 
 # ------------------------------------------------------------------ one run
@@ -276,8 +288,10 @@ def _attempt(
         outcome = run(training, policy, steps, sinks)
     except Exception as error:
         raise TrainingError(
-            f"trials(...): every run must reach its end, but {name!r} at seed {seed} failed after "
-            f"{len(losses.values):,} steps with {type(error).__name__}: {error}"
+            "trials(...)",
+            "every run must reach its end",
+            f"{name!r} at seed {seed} failed after {len(losses.values):,} steps with "
+            f"{type(error).__name__}: {error}",
         ) from error
     return TrialRun(seed, np.array(losses.values, dtype=np.float64), outcome)
 
@@ -289,13 +303,17 @@ def _made(training: MakeTraining, seed: int) -> Training:
         raise
     except Exception as error:
         raise TrainingError(
-            f"trials(training, ...): training(seed) must return a training, but training({seed}) "
-            f"raised {type(error).__name__}: {error}"
+            "trials(training, ...)",
+            "training(seed) must return a training",
+            f"training({seed}) raised {type(error).__name__}: {error}",
         ) from error
     if not isinstance(made, Training):
         raise InvalidType(
-            f"trials(training, ...): training(seed) must return a training, but training({seed}) "
-            f"returned a {type(made).__name__}. Return a TorchTraining(model, optimizer, ...)."
+            "trials(training, ...)",
+            "training(seed) must return a training",
+            f"training({seed}) returned a {type(made).__name__}",
+            "Return a TorchTraining(model, optimizer, ...).",
+            "training",
         )
     return made
 
@@ -306,50 +324,53 @@ def _require_different(runs: Sequence[TrialRun]) -> None:
     before, latest = runs[-2:]
     if np.array_equal(before.losses, latest.losses, equal_nan=True):
         raise TrainingError(
-            f"trials(training, ...): the seed must decide the initial weights and the order of the "
-            f"data, but seeds {before.seed} and {latest.seed} gave the same loss at every step. "
-            "Use it: torch.manual_seed(seed) before the model is built; or give seeds=1."
+            "trials(training, ...)",
+            "the seed must decide the initial weights and the order of the data",
+            f"seeds {before.seed} and {latest.seed} gave the same loss at every step",
+            "Use it: torch.manual_seed(seed) before the model is built; or give seeds=1.",
         )
 
 
 # ------------------------------------------------------------------ what is asked for
 
 
-def _checked(
-    call: str, training: Any, policies: Any, steps: Any, seeds: Any, confidence: Any
-) -> tuple[int, ...]:
+def _require_maker(call: str, training: Any) -> None:
     if isinstance(training, Training) or not callable(training) or not _takes_a_seed(training):
         raise InvalidType(
-            f"{call}: training must be a function of the seed, but is {training!r}. Write "
-            "def training(seed): ... that builds the model and returns a TorchTraining."
+            call,
+            "{training} must be a function of the seed",
+            f"is {training!r}",
+            "Write def training(seed): ... that builds the model and returns a TorchTraining.",
+            "training",
         )
-    if not isinstance(policies, Mapping):
-        raise InvalidType(
-            f"{call}: policies must be a mapping, but is a {type(policies).__name__}. "
-            "Example: {'cosine': Cosine(1000), 'linear': Linear(1000)}."
-        )
+
+
+def _require_policies(call: str, policies: Any) -> None:
+    example = "Example: {'cosine': Cosine(1000), 'linear': Linear(1000)}."
+    checked_instance(call, "policies", policies, Mapping, "a mapping", example)
     if not policies:
-        raise InvalidValue(f"{call}: there is no policy. Example: {{'cosine': Cosine(1000)}}.")
-    if not _is_whole(steps) or steps < 1:
-        raise InvalidValue(f"{call}: steps must be a whole number of at least 1.")
-    if not isinstance(confidence, int | float) or not 0 < confidence < 1:
-        raise InvalidValue(f"{call}: confidence must be above 0 and below 1. Example: 0.95.")
-    chosen: Any = range(seeds) if _is_whole(seeds) else seeds
-    if (
-        not isinstance(chosen, Sequence)
-        or not chosen
-        or not all(_is_whole(seed) for seed in cast("Sequence[Any]", chosen))
-        or len(set(cast("Sequence[Any]", chosen))) < len(cast("Sequence[Any]", chosen))
-    ):
         raise InvalidValue(
-            f"{call}: seeds must be how many, at least 1, or different whole numbers. Example: "
-            "seeds=3, which is seeds=[0, 1, 2]."
+            call, "{policies} must hold at least one policy", "there is none", example, "policies"
         )
-    return tuple(cast("Sequence[int]", chosen))
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _checked_seeds(call: str, seeds: Any) -> tuple[int, ...]:
+    """The seeds themselves, from their number or from a list of them."""
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        return tuple(range(checked_whole_number(call, "seeds", seeds, Range(minimum=1))))
+    chosen = tuple(
+        checked_whole_number(call, "each of seeds", seed, _SEED)
+        for seed in cast(Iterable[Any], seeds)
+    )
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InvalidValue(
+            call,
+            "{seeds} must be how many, at least 1, or different whole numbers",
+            "a seed comes twice" if chosen else "it is empty",
+            _SEED.remedy,
+            "seeds",
+        )
+    return chosen
 
 
 def _takes_a_seed(training: Callable[..., Any]) -> bool:

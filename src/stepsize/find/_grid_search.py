@@ -1,4 +1,4 @@
-"""Grid and random search over rates, with trials that lose given up early."""
+"""Grid and random search over rates; trials that are losing are given up early."""
 
 import math
 from collections.abc import Sequence
@@ -10,33 +10,41 @@ from numpy.typing import NDArray
 
 from stepsize.checks import Range, checked_number
 from stepsize.errors import InvalidValue, TrainingError
-from stepsize.find._arguments import checked_rates, checked_steps, require_training
-from stepsize.find._race import require_movement, table
-from stepsize.find._trial import Lane, Trial, tail_windows
+from stepsize.find._arguments import checked_count, checked_rates, require_training
+from stepsize.find._trials import (
+    Trial,
+    TrialRunner,
+    rates_text,
+    require_movement,
+    table_lines,
+    tail_windows,
+)
+from stepsize.messages import Message
 from stepsize.plan import default_plan
 from stepsize.schedules import Schedule
+from stepsize.signals import Sink
 from stepsize.training import Training, preserved
 
 __all__ = ["Search", "grid_search", "random_search"]
 
-_RUNGS = (0.5, 0.75)
+_LOOKS = (0.5, 0.75)
 _NEEDED = 2
 _END = Range(above=0, remedy="Example: random_search(training, 1e-4, 1.0, steps=500).")
 
 
 @dataclass(frozen=True, repr=False)
 class Search:
-    """What a search saw.
+    """What a search measured.
 
     Args:
         trials: All trials, by rate; those given up have an infinite loss, and say why.
         judged_by: What was compared.
-        steps: Optimizer steps that it took in all.
-        evaluations: Evaluations that it took.
+        steps: Optimizer steps taken in all.
+        evaluations: Evaluations made.
     """
 
     trials: tuple[Trial, ...]
-    judged_by: str
+    judged_by: Message
     steps: int
     evaluations: int
 
@@ -51,21 +59,32 @@ class Search:
         return self.best.rate
 
     @property
-    def reason(self) -> str:
-        """Why this one, and how wrong it may be."""
+    def reason(self) -> Message:
+        """Why this rate, and how wrong it may be."""
         rates = [each.rate for each in self.trials]
         gaps = [high / low for low, high in pairwise(rates)]
-        text = (
-            f"{self.rate:.3g}: the lowest of {len(rates)} trials by {self.judged_by}; between "
-            f"neighbours lies a factor of up to {max(gaps, default=1.0):.2g}"
-        )
+        fields = {
+            "rate": self.rate,
+            "n": len(rates),
+            "metric": self.judged_by,
+            "gap": max(gaps, default=1.0),
+        }
         if self.rate in (rates[0], rates[-1]):
-            text += ", and it is the last on its side: a better one may lie beyond"
-        return text
+            return Message(
+                "{rate:rate 3}: the lowest of {n:count|trial} by {metric:message}. It is the last "
+                "on its side, so a better one may lie beyond; neighbours are up to a factor of "
+                "{gap:number 2} apart",
+                **fields,
+            )
+        return Message(
+            "{rate:rate 3}: the lowest of {n:count|trial} by {metric:message}; neighbours are up "
+            "to a factor of {gap:number 2} apart",
+            **fields,
+        )
 
     def __repr__(self) -> str:
         cost = f"cost: {self.steps} steps and {self.evaluations} evaluations"
-        return "\n".join([*table(self.trials), self.reason, cost])
+        return "\n".join([str(self.reason), *table_lines(self.trials), cost])
 
 
 def grid_search(
@@ -76,12 +95,13 @@ def grid_search(
     schedule: Schedule | None = None,
     give_up: bool = True,
     metric: str | None = None,
+    sinks: Sequence[Sink] = (),
 ) -> Search:
     """Try each of ``rates`` for ``steps``, from one snapshot and over the same batches.
 
-    A trial is given up where it has no hope: at half and at three quarters of its length, if its
-    training loss of late lies above that of every finished trial of the better half at the same
-    place. The training is afterwards exactly as it was, also after an error.
+    A trial is given up at half or at three quarters of its length if its recent training loss lies
+    above that of every finished trial of the better half at the same place. The training is
+    afterwards exactly as it was, also after an error.
 
     Args:
         training: What is trained.
@@ -94,12 +114,13 @@ def grid_search(
         give_up: Whether trials may be given up.
         metric: What ``evaluate`` measures that is to be lowered: "val_loss", "loss", or the only
             name that ends in "loss" if not given. The training loss where there is none.
+        sinks: Each gets a ``Tick`` after each step of a trial.
 
     Returns:
         All trials and the best one.
 
     Raises:
-        InvalidType: ``training`` is none, or something is no number.
+        InvalidType: ``training`` is not a training, or an argument is not a number.
         InvalidValue: A number is out of range, or a rate comes twice.
         TrainingError: Every rate diverges, or none moves the loss; the batches end; a step or an
             evaluation fails.
@@ -113,7 +134,7 @@ def grid_search(
     2017, "Google Vizier", section 3.2, for the median rule that giving up follows.
     """
     call = f"grid_search(..., {rates!r}, {steps!r})"
-    return _search(call, training, rates, steps, schedule, give_up, metric)
+    return _search(call, training, rates, steps, schedule, give_up, metric, sinks)
 
 
 def random_search(
@@ -127,6 +148,7 @@ def random_search(
     schedule: Schedule | None = None,
     give_up: bool = True,
     metric: str | None = None,
+    sinks: Sequence[Sink] = (),
 ) -> Search:
     """As :func:`grid_search`, at rates drawn evenly in log rate between ``low`` and ``high``.
 
@@ -140,6 +162,7 @@ def random_search(
         schedule: As there.
         give_up: As there.
         metric: As there.
+        sinks: As there.
 
     Returns:
         All trials and the best one.
@@ -157,15 +180,17 @@ def random_search(
     Source: Bergstra & Bengio 2012
     """
     call = f"random_search(..., {low!r}, {high!r}, {steps!r}, trials={trials!r})"
-    count = checked_steps(call, trials, 1, "It counts trials.", "trials")
+    count = checked_count(call, "trials", trials, 1, "It counts trials.")
     lowest, highest = (checked_number(call, *each, _END) for each in (("low", low), ("high", high)))
     if not lowest < highest:
         raise InvalidValue(
-            f"{call}: 0 < low < high is needed. Example: "
-            "random_search(training, 1e-4, 1.0, steps=500)."
+            call,
+            "{low} must lie below {high}",
+            f"low={low!r} and high={high!r}",
+            "Example: random_search(training, 1e-4, 1.0, steps=500).",
         )
     drawn = np.random.default_rng(seed).uniform(math.log(lowest), math.log(highest), count)
-    return _search(call, training, np.exp(drawn).tolist(), steps, schedule, give_up, metric)
+    return _search(call, training, np.exp(drawn).tolist(), steps, schedule, give_up, metric, sinks)
 
 
 def _search(
@@ -176,45 +201,53 @@ def _search(
     schedule: Schedule | None,
     give_up: bool,
     metric: str | None,
+    sinks: Sequence[Sink],
 ) -> Search:
     require_training(training, call)
     asked = checked_rates(call, rates)
-    count = checked_steps(call, steps, 1, "It is the length of one trial.")
+    count = checked_count(call, "steps", steps, 1, "It is the length of one trial.")
     shape = schedule or default_plan(count, training.groups[0].beta2).schedule
     trials: list[Trial] = []
     with preserved(training):
-        lane = Lane(training, call, metric)
+        runner = TrialRunner(training, call, metric, sinks)
         for rate in asked:
-            rivals = _Rivals(trials, count) if give_up else None
-            trials.append(lane.run(rate, shape, count, rivals))
+            rule = _BehindTheBetterHalf(trials, count) if give_up else None
+            trials.append(runner.run(rate, shape, count, rule))
     trials.sort(key=lambda each: each.rate)
     if all(math.isinf(each.loss) for each in trials):
         raise TrainingError(
-            f"{call}: a rate must be found that does not diverge, but all {len(trials)} did: "
-            f"{trials[0].ended}. Give lower rates, or check the data for NaN."
+            call,
+            "the loss does not diverge at one rate at least",
+            f"it did at all of {rates_text(trials)}: {trials[0].ended}",
+            "Give lower rates, or check the data for NaN.",
         )
-    require_movement(trials, lane, call)
-    return Search(tuple(trials), lane.judged_by, lane.steps, lane.evaluations)
+    require_movement(trials, runner, call)
+    return Search(tuple(trials), runner.judged_by, runner.steps, runner.evaluations)
 
 
-class _Rivals:
-    """The better half of the finished trials, which a new one must not lie above."""
+class _BehindTheBetterHalf:
+    """Stops a trial that lies above the better half of the finished ones."""
 
     def __init__(self, trials: Sequence[Trial], steps: int) -> None:
         finished = sorted((each for each in trials if each.ended is None), key=lambda t: t.loss)
         self._better = finished[: (len(finished) + 1) // 2] if len(finished) >= _NEEDED else []
-        self._rungs = {math.ceil(part * steps) for part in _RUNGS}
+        self._looks = {math.ceil(part * steps) for part in _LOOKS}
 
-    def sees(self, losses: Sequence[float]) -> str | None:
+    def reason(self, losses: Sequence[float]) -> Message | None:
         count = len(losses)
-        if count not in self._rungs or not self._better:
+        if count not in self._looks or not self._better:
             return None
-        here = _late(np.array(losses))
-        limit = max(_late(each.losses[:count]) for each in self._better)
+        here = _recent(np.array(losses))
+        limit = max(_recent(each.losses[:count]) for each in self._better)
         if here <= limit:
             return None
-        return f"given up after {count} steps: {here:.4g} where better ones had {limit:.4g}"
+        return Message(
+            "given up after {n:count|step}: {here:number} where better ones had {limit:number}",
+            n=count,
+            here=here,
+            limit=limit,
+        )
 
 
-def _late(losses: NDArray[np.float64]) -> float:
+def _recent(losses: NDArray[np.float64]) -> float:
     return float(np.mean(tail_windows(losses)))
