@@ -147,9 +147,9 @@ def test_a_picture_can_be_had_of_one_sweep_and_of_several(
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("training", ["--low", "2", "--high", "1"], "0 < low < high"),
+        ("training", ["--low", "2", "--high", "1"], "--low must lie below --high"),
         ("training", ["--steps", "2"], "at least 3"),
-        ("training", ["--metric", "accuracy"], "'accuracy' is not: step() measures 'loss'"),
+        ("training", ["--metric", "accuracy"], "'accuracy' is not one: step() measures 'loss'"),
         ("training", ["--plot", "found.bmp"], ".png, .svg, .pdf"),
         ("gan", ["--optimizer", "2"], "N must be the number of an optimizer, 0, 1"),
         ("constant", [], "the loss did not move: 'loss' was 2.5"),

@@ -147,8 +147,8 @@ def test_a_page_holds_what_was_found_the_plan_the_run_and_the_decisions(page: st
         assert heading in read
     for part in [
         "The sweep",
-        "The trials: what the run's first 18 steps",
-        "Other rules: opening sweep says",
+        "The trials: what the run's first 20 steps",
+        "Other rules: no other rule was measured",
         "times the 200 steps of the run",
         "warmup, steps",
         "cooldown, steps",

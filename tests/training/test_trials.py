@@ -134,9 +134,9 @@ def test_the_seeds_may_be_given() -> None:
 def test_numbers_of_numpy_are_numbers() -> None:
     plain = trials(bowl, {"constant": Constant()}, steps=3, seeds=2)
     seeds = np.arange(2)
-    for given in (np.int64(2), seeds, list(seeds)):
+    for counted in (np.int64(2), seeds, list(seeds)):
         found = trials(
-            bowl, {"constant": Constant()}, np.int64(3), given, confidence=np.float64(0.95)
+            bowl, {"constant": Constant()}, np.int64(3), counted, confidence=np.float64(0.95)
         )
         assert found.seeds == plain.seeds
         assert str(found) == str(plain)

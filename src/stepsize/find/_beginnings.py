@@ -22,7 +22,6 @@ SPACING = 10 ** (1 / 3)
 
 _NEXT = 1.05 * SPACING
 _WARMUP = 0.02
-_LEAST, _LEAST_SHARE = 40, 0.1
 _COOLDOWN = 0.25
 _AFTER_DIVERGENCE, _AFTER_HARM, _AFTER_STANDSTILL, _FAR_BELOW = 4.8, 11.0, 11.0, 23.0
 _STANDSTILL, _SMALL_GAIN, _LITTLE_GAIN = 0.02, 0.05, 0.3
@@ -31,6 +30,7 @@ _MOST_DOUBLINGS = 2
 _ALWAYS, _MOST_TRIALS = 2, 12
 # A worse neighbour that is far worse says no more than one that is a little worse.
 _ENOUGH_WORSE = 2.0
+_SAFETY = 1.5
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ class Beginnings:
         self, runner: TrialRunner, steps: int, level: Level, untrained: float, budget: Budget
     ) -> None:
         self._runner, self._untrained, self._budget = runner, untrained, budget
-        least = min(_LEAST, round(_LEAST_SHARE * steps))
-        self.length = max(round(level.trial * steps), least)
+        self.length = level.trial_steps(steps)
         self._warmup = max(1, round(_WARMUP * steps))
         self._trials: dict[float, Trial] = {}
         self._ends: dict[float, Any] = {}
@@ -117,6 +116,12 @@ class Beginnings:
             min(right, middle + _ENOUGH_WORSE * (left - middle)),
         ]
         return lowest([each.rate for each in trials[at - 1 : at + 2]], losses)
+
+    @property
+    def limit(self) -> float:
+        """The highest rate that is safe beside those at which the loss diverged."""
+        diverged = [each.rate for each in self.trials if each.ended is not None]
+        return min((rate / _SAFETY for rate in diverged if rate > self.best.rate), default=math.inf)
 
     def keep(self, rate: float) -> Trial:
         """Go to the end of the beginning nearest to ``rate``, not above the best; returns it."""

@@ -85,7 +85,7 @@ def recommend(
     >>> advice = recommend(training, steps=1_000)
     >>> 0.05 < advice.rate.value < 2, advice.is_bracketed
     (True, True)
-    >>> start = advice.resume(training)                             # 200 steps are done
+    >>> start = advice.resume(training)                             # a fifth is done
     >>> ended = run(training, advice.schedule, 1_000, start=start)
     >>> start, ended.metrics["val_loss"] < 0.01
     (200, True)
@@ -106,7 +106,7 @@ def recommend(
         sweep = sweep_rates(runner, steps, call)
         untrained = runner.first if runner.metric else sweep.first_loss
         reserved = reserved_steps(chosen, steps)
-        budget = Budget(chosen.most_steps(steps), reserved)
+        budget = Budget(chosen.extra_steps(steps), reserved)
         beginnings = Beginnings(runner, steps, chosen, untrained, budget)
         beginnings.climb(sweep.rate)
         beginnings.require_one(call)

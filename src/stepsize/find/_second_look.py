@@ -4,8 +4,11 @@ A rate that was too low until then is made good by raising it; one that was too 
 good by lowering it. So the run begins below what its first trials say, and looks again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from stepsize.errors import TrainingError
 from stepsize.find._beginnings import SPACING, Beginnings
@@ -13,19 +16,18 @@ from stepsize.find._trials import Trial, TrialRunner
 from stepsize.find.levels import Level
 from stepsize.messages import Message
 from stepsize.schedules import Hold, Schedule
+from stepsize.statistics import deviation, neighbour_deviation
 from stepsize.words import number_text
 
 __all__: list[str] = []
 
-_POSITION = 0.15
-_FORK_COOLDOWN = 0.5
-_SHORTEST_FORK, _SHORTEST_COOLDOWN = 10, 5
 _BELOW_VERTEX = 2.0
 # By how much of the fall a higher rate may be behind to be as good later.
 _ALMOST = 0.015
 _RAISED_BEYOND, _ALMOST_RAISED = 4.0 / SPACING, 1.5
 _UNCOMPARED = 2.0
 _MOST_LOWERINGS = 3
+_NOISE = 2.5
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,12 @@ class Start:
     reason: Message
 
 
-def fork_lengths(level: Level, steps: int) -> tuple[int, int]:
-    """The held steps of a fork and those of its cooldown."""
-    held = max(_SHORTEST_FORK, round(level.fork * steps))
-    return held, max(_SHORTEST_COOLDOWN, round(_FORK_COOLDOWN * held))
-
-
 def reserved_steps(level: Level, steps: int) -> int:
     """The steps of the second look that are not the run's own."""
     if not level.forks:
-        return 0
-    held, cooldown = fork_lengths(level, steps)
-    return level.forks * (held + cooldown) - held
+        return level.raise_steps(steps)
+    held, cooldown = level.fork_steps(steps)
+    return level.forks * (held + cooldown) - held + level.raise_steps(steps)
 
 
 def start_run(
@@ -75,37 +71,71 @@ def start_run(
 
     The training is afterwards at the end of the first part.
     """
-    vertex = beginnings.vertex()
-    low = runner.rounded(vertex / _BELOW_VERTEX)
+    low = runner.rounded(beginnings.vertex() / _BELOW_VERTEX)
     trial = beginnings.keep(low)
-    shape = beginnings.shape * (runner.factor(trial.rate))
-    losses = trial.losses[: beginnings.length].tolist()
-    if not level.forks:
-        reason = Message(
-            "it begins at {low:rate 2}, and goes on at what the trials say, without a second look",
-            low=trial.rate,
-        )
-        return Start(
-            shape, beginnings.length, losses, runner.rounded(low * _UNCOMPARED), (), reason
-        )
-    held = max(0, round(_POSITION * steps) - beginnings.length)
-    low, more = _hold(runner, low, held, call)
-    look = _Forks(runner, low, steps, level)
-    kept, peak, reason = look.choose(untrained, call)
-    if kept.rate == low:
-        shape = shape >> Hold(held + look.held) * runner.factor(low)
+    kept = trial.losses[: beginnings.length].tolist()
+    path = _Path(runner, beginnings.shape * runner.factor(trial.rate), kept)
+    if level.forks:
+        low, losses = _hold(runner, low, level.second_look(steps) - len(kept), call)
+        path.add(low, losses)
+        look = _Forks(runner, low, steps, level, path.losses)
+        fork, peak, reason = look.choose(untrained, call)
+        path.add(fork.rate, fork.losses[: look.held].tolist())
+        forks, rate = tuple(look.trials), fork.rate
     else:
-        shape = (
-            shape >> Hold(held) * runner.factor(low) >> Hold(look.held) * runner.factor(kept.rate)
+        peak, forks, rate = low * _UNCOMPARED, (), trial.rate
+        reason = Message("the run begins at {low:rate 2}, without a second look", low=trial.rate)
+    peak = runner.rounded(max(rate, min(peak, beginnings.limit)))
+    if peak > rate and not path.goes_on(peak, level.raise_steps(steps)):
+        reason = Message(
+            "{reason:message}; at {peak:rate 2} the loss rose", reason=reason, peak=peak
         )
-    return Start(
-        shape,
-        beginnings.length + held + look.held,
-        [*losses, *more, *kept.losses[: look.held].tolist()],
-        runner.rounded(peak),
-        tuple(look.trials),
-        reason,
-    )
+        peak = rate
+    return Start(path.schedule, len(path.losses), path.losses, peak, forks, reason)
+
+
+class _Path:
+    """How the run was driven so far."""
+
+    def __init__(self, runner: TrialRunner, schedule: Schedule, losses: list[float]) -> None:
+        self._runner = runner
+        self._schedule = schedule
+        self._held: list[tuple[float, int]] = []
+        self.losses = losses
+
+    @property
+    def schedule(self) -> Schedule:
+        """The path, in multiples of the base rate."""
+        schedule = self._schedule
+        for rate, steps in self._held:
+            schedule = schedule >> Hold(steps) * self._runner.factor(rate)
+        return schedule
+
+    def add(self, rate: float, losses: list[float]) -> None:
+        """The run went on at ``rate``, with these losses."""
+        if self._held and self._held[-1][0] == rate:
+            self._held[-1] = rate, self._held[-1][1] + len(losses)
+        elif losses:
+            self._held.append((rate, len(losses)))
+        self.losses = [*self.losses, *losses]
+
+    def goes_on(self, rate: float, steps: int) -> bool:
+        """Go on at a higher rate, unless the loss then surely rises: then go back."""
+        before = self._runner.snapshot()
+        losses, ended = self._runner.advance(rate, [1.0] * steps)
+        if ended is None and not has_risen(self.losses[-steps:], losses):
+            self.add(rate, losses)
+            return True
+        self._runner.restore(before)
+        return False
+
+
+def has_risen(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether the second half of ``after`` surely lies above that of ``before``."""
+    recent = np.array(before[len(before) // 2 :])
+    # Where the loss wanders, neighbours are alike and say less of its noise than its spread does.
+    margin = _NOISE * max(neighbour_deviation(recent), deviation(recent))
+    return float(np.mean(after[len(after) // 2 :])) > float(np.mean(recent)) + margin
 
 
 def _hold(runner: TrialRunner, rate: float, steps: int, call: str) -> tuple[float, list[float]]:
@@ -129,11 +159,14 @@ def _hold(runner: TrialRunner, rate: float, steps: int, call: str) -> tuple[floa
 class _Forks:
     """The forks of one second look, from where the training is."""
 
-    def __init__(self, runner: TrialRunner, low: float, steps: int, level: Level) -> None:
+    def __init__(
+        self, runner: TrialRunner, low: float, steps: int, level: Level, before: Sequence[float]
+    ) -> None:
         self._runner = runner
-        self.held, self._cooldown = fork_lengths(level, steps)
+        self.held, self._cooldown = level.fork_steps(steps)
         self._from: Any = runner.snapshot()
         self._ends: dict[float, Any] = {}
+        self._low, self._before = low, before[-self.held :]
         self.trials = [
             self._fork(runner.rounded(low * SPACING**index)) for index in range(level.forks)
         ]
@@ -143,6 +176,9 @@ class _Forks:
         runner.restore(self._from)
         losses, ended = runner.advance(rate, [1.0] * self.held)
         self._ends[rate] = runner.snapshot()
+        if ended is None and rate > self._low and has_risen(self._before, losses):
+            # A cooldown would hide it, and the run does not cool down yet.
+            ended = Message("the loss rose above its level before")
         if ended is None:
             multiples = [1 - index / self._cooldown for index in range(self._cooldown)]
             cooled, ended = runner.advance(rate, multiples)

@@ -72,7 +72,7 @@ def _recommended_rate(advice: Recommendation) -> Section:
         _cost(advice),
     ]
     sweep = Chart(
-        f"The sweep: the loss at rising rates, and its moving average. {_sentence(str(seen.reason))}.",
+        f"The sweep: the loss at rising rates, and its moving average; {seen.reason}.",
         "learning rate",
         "loss",
         [Line(seen.rates, seen.losses, "faint"), Line(seen.rates, averaged(seen.losses))],
