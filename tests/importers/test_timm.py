@@ -108,7 +108,10 @@ def test_each_spelling_has_its_own_defaults() -> None:
 
 def test_the_scripts_other_arguments_are_named_and_those_of_the_factory_refused() -> None:
     found = from_timm({"epochs": 9, "model": "vit", "lr": 0.1, "lr_foo": 1}, updates_per_epoch=1)
-    assert found.notes == ("Not read: 'lr_foo', 'model'.",)
+    assert found.notes == (
+        "Not read, and possibly about the rate: 'lr_foo'.",
+        "Not read: 'model'.",
+    )
     with pytest.raises(InvalidValue, match="'model' is not"):
         from_timm({"num_epochs": 9, "model": "vit"}, updates_per_epoch=1)
 

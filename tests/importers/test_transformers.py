@@ -218,7 +218,7 @@ RUN = {"num_warmup_steps": 10, "num_training_steps": 100}
         ("linear", {**RUN, "num_warmup_steps": -1}, "num_warmup_steps must be"),
         ("polynomial", RUN, "lr_end is a rate, and the schedule a multiple"),
         ("polynomial", {**RUN, "lr": 0.1, "lr_end": 0.1}, "lr_end must be below lr"),
-        ("cosine_with_min_lr", RUN, "one of them, but none is given"),
+        ("cosine_with_min_lr", RUN, "one of them, but neither is given"),
         ("cosine_with_min_lr", {**RUN, "min_lr": 1e-5}, "add the optimizer's rate"),
         (
             "cosine_with_min_lr",

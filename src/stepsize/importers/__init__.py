@@ -1,30 +1,33 @@
-"""Importers: schedules that other tools' configurations describe, read without those tools."""
+"""Importers: schedules that other tools' configurations describe, read without those tools.
 
-from stepsize.importers import (
-    _deepspeed,
-    _detect,
-    _imported,
-    _keras,
-    _megatron,
-    _mmengine,
-    _timm,
-    _transformers,
-)
-from stepsize.importers._deepspeed import *
-from stepsize.importers._detect import *
-from stepsize.importers._imported import *
-from stepsize.importers._keras import *
-from stepsize.importers._megatron import *
-from stepsize.importers._mmengine import *
-from stepsize.importers._timm import *
-from stepsize.importers._transformers import *
+_configuration  a file, to its schedule         _detect   which tool a configuration belongs to
+_section        key by key, so that none is overlooked    _run_facts   what the caller knows
+_yaml, _literals   files as data: YAML, and Python files whose literals are read
+Each other file reads the configurations of one tool.
+"""
 
-__all__: list[str] = []
-__all__ += _deepspeed.__all__
-__all__ += _detect.__all__
-__all__ += _imported.__all__
-__all__ += _keras.__all__
-__all__ += _megatron.__all__
-__all__ += _mmengine.__all__
-__all__ += _timm.__all__
-__all__ += _transformers.__all__
+from stepsize.importers._configuration import is_configuration, read_configuration
+from stepsize.importers._deepspeed import from_deepspeed
+from stepsize.importers._detect import FORMATS, from_config
+from stepsize.importers._format import Format
+from stepsize.importers._imported import Imported
+from stepsize.importers._keras import from_keras
+from stepsize.importers._megatron import from_megatron
+from stepsize.importers._mmengine import from_mmengine
+from stepsize.importers._timm import from_timm
+from stepsize.importers._transformers import from_transformers
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Imported",
+    "from_config",
+    "from_deepspeed",
+    "from_keras",
+    "from_megatron",
+    "from_mmengine",
+    "from_timm",
+    "from_transformers",
+    "is_configuration",
+    "read_configuration",
+]

@@ -1,12 +1,12 @@
 """Schedules of DeepSpeed, by the scheduler section of its configuration."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from stepsize.checks import Number, Range, checked_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import POSITIVE, STEPS, Section, call_text, multiple
+from stepsize.importers._section import LENGTH, POSITIVE, RATE, Section, call_text, multiple
 from stepsize.schedules import (
     Absolute,
     Constant,
@@ -22,14 +22,15 @@ from stepsize.schedules.fields import FACTOR
 
 __all__ = ["from_deepspeed"]
 
-_BASE: Final = Range(above=0, maximum=1e30, remedy="The schedule is a multiple of it.")
 _WARMUP: Final = Range(minimum=1, maximum=2**53, remedy="DeepSpeed's warmup has a step at least.")
 _STAIRS: Final = Range(minimum=0, maximum=2**53, remedy="0 moves at every step.")
 # The range test never ends; a line needs an end.
 _RANGE_TEST_INTERVALS: Final = 1_000
 
 
-def from_deepspeed(config: Mapping[str, Any], *, base: float | None = None) -> Imported:
+def from_deepspeed(
+    config: Mapping[str, Any], *, base: float | None = None, steps: int | None = None
+) -> Imported:
     """The schedule that a DeepSpeed configuration describes.
 
     DeepSpeed takes its step for the first time after the first update. The warmups therefore start
@@ -39,7 +40,8 @@ def from_deepspeed(config: Mapping[str, Any], *, base: float | None = None) -> I
         config: The section ``{"type": ..., "params": {...}}``, or the whole configuration with its
             sections ``scheduler`` and ``optimizer``.
         base: The optimizer's rate, for schedulers that multiply it; the optimizer section's ``lr``
-            if not given.
+            if not given. It also fills ``"auto"``.
+        steps: Length of the run in optimizer steps, where ``total_num_steps`` is ``"auto"``.
 
     Returns:
         The schedule in multiples of its peak; for ``LRRangeTest`` of its first rate, for
@@ -58,31 +60,53 @@ def from_deepspeed(config: Mapping[str, Any], *, base: float | None = None) -> I
 
     Source: ``deepspeed/runtime/lr_schedules.py``, DeepSpeed 0.19.
     """
-    call = call_text("from_deepspeed", config)
+    call = call_text("from_deepspeed")
     section = Section(call, config)
     notes: tuple[str, ...] = ()
     if "scheduler" in section:
         scheduler = Section(call, section["scheduler"])
         optimizer = Section(call, section.get("optimizer") or {})
-        rate = Section(call, optimizer.get("params") or {}).number("lr", None, _BASE)
+        inside = Section(call, optimizer.get("params") or {}, "optimizer.params.")
+        automatic = inside.get("lr") == "auto"
+        rate = None if automatic else inside.number("lr", None, RATE)
         notes = section.rest()
     else:
         scheduler, rate = section, None
     if not scheduler.has("type"):
         raise scheduler.lacks("type", f"It is one of {', '.join(_READERS)}.")
     kind = scheduler.choice("type", "", list(_READERS))
-    params = Section(call, scheduler.get("params") or {})
+    given, filled = _filled(scheduler.get("params") or {}, base, steps)
+    params = Section(call, given)
     scheduler.finish()
     if params.get("last_batch_iteration", -1) != -1:
         raise InvalidValue(
-            f"{call}: the schedule is read from its beginning, but last_batch_iteration is given. "
-            "Leave it out, and continue with schedule.skip(steps)."
+            call,
+            "the schedule is read from its beginning",
+            "last_batch_iteration is given",
+            "Leave it out, and continue with schedule.skip(steps).",
         )
     if base is not None:
-        rate = checked_number(call, "base", base, _BASE)
+        rate = checked_number(call, "base", base, RATE)
     found = _READERS[kind](params, rate)
     params.finish()
-    return Imported(found.schedule, found.base, found.momentum, (*found.notes, *notes))
+    return Imported(found.schedule, found.base, found.momentum, (*found.notes, *filled, *notes))
+
+
+def _filled(
+    params: object, base: float | None, steps: int | None
+) -> tuple[object, tuple[str, ...]]:
+    """The settings with what the Trainer would fill in for "auto", as far as it is known."""
+    if not isinstance(params, Mapping):
+        return params, ()
+    known = {"warmup_min_lr": 0, "warmup_max_lr": base, "total_num_steps": steps}
+    filled = {
+        key: value
+        for key, value in known.items()
+        if value is not None and cast(Mapping[str, Any], params).get(key) == "auto"
+    }
+    note = ", ".join(f"{key} is {value!r}" for key, value in filled.items())
+    notes = (f'Filled in for "auto": {note}.',) if note else ()
+    return {**cast(Mapping[str, Any], params), **filled}, notes
 
 
 def _warmup(params: Section, start: float) -> tuple[Schedule, int]:
@@ -94,7 +118,7 @@ def _warmup(params: Section, start: float) -> tuple[Schedule, int]:
 
 
 def _peak(params: Section, rate: Number | None) -> Number:
-    peak = params.number("warmup_max_lr", rate, _BASE)
+    peak = params.number("warmup_max_lr", rate, RATE)
     if peak is None:
         raise params.lacks("warmup_max_lr", "Add it, or give base=..., the optimizer's rate.")
     return peak
@@ -108,17 +132,17 @@ def _warmup_only(params: Section, rate: Number | None) -> Imported:
 
 
 def _warmup_decay(params: Section, rate: Number | None) -> Imported:
-    peak = params.number("warmup_max_lr", 0.001, _BASE)  # DeepSpeed's default
+    peak = params.number("warmup_max_lr", 0.001, RATE)  # DeepSpeed's default
     low = multiple(params.number("warmup_min_lr", 0), peak)
     warmup, steps = _warmup(params, low)
-    rest = params.required("total_num_steps", STEPS) - steps
+    rest = params.required("total_num_steps", LENGTH) - steps
     decay = Linear(rest, end=low) if rest > 0 else Constant(low)
     return Imported(Hold(1, low) >> warmup >> decay, peak)
 
 
 def _warmup_cosine(params: Section, rate: Number | None) -> Imported:
     warmup, steps = _warmup(params, params.number("warmup_min_ratio", 0))
-    rest = params.required("total_num_steps", STEPS) - steps
+    rest = params.required("total_num_steps", LENGTH) - steps
     end = params.number("cos_min_ratio", 0.0001)
     # The decay starts one step late, and the very first update has rate 0 whatever the ratio.
     decay = Cosine(rest, end=end).skip(1) if rest > 1 else Constant(end)
@@ -126,14 +150,14 @@ def _warmup_cosine(params: Section, rate: Number | None) -> Imported:
 
 
 def _one_cycle(params: Section, rate: Number | None) -> Imported:
-    high = params.required("cycle_max_lr", _BASE)
+    high = params.required("cycle_max_lr", RATE)
     low = multiple(params.required("cycle_min_lr"), high)
     up = params.number("cycle_first_step_size", 2000, POSITIVE)
     down = params.number("cycle_second_step_size", up, POSITIVE)
     stairs_up = params.count("cycle_first_stair_count", 0, _STAIRS)
     stairs_down = params.count("cycle_second_stair_count", stairs_up, _STAIRS)
     cycle = _up(up, stairs_up, low, 1) >> _down(down, stairs_down, 1, low)
-    every = params.number("decay_step_size", 0, STEPS)
+    every = params.number("decay_step_size", 0, LENGTH)
     decay = params.number("decay_lr_rate", 0, FACTOR)
     after = InversePower(every / decay, 1) * low if every and decay else Constant(low)
     momentum, notes = None, ()
@@ -166,7 +190,7 @@ def _down(steps: float, stairs: int, start: float, end: float) -> Schedule:
 
 
 def _range_test(params: Section, rate: Number | None) -> Imported:
-    base = params.number("lr_range_test_min_lr", 0.001, _BASE)
+    base = params.number("lr_range_test_min_lr", 0.001, RATE)
     every = params.number("lr_range_test_step_size", 2000, POSITIVE)
     growth = params.number("lr_range_test_step_rate", 1.0, FACTOR)
     end = 1 + growth * _RANGE_TEST_INTERVALS

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from stepsize.checks import Number, Range
+from stepsize.checks import Number
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import POSITIVE, STEPS, Section, call_text, multiple
+from stepsize.importers._section import LENGTH, POSITIVE, RATE, Section, call_text, multiple
 from stepsize.schedules import (
     Absolute,
     Constant,
@@ -23,7 +23,6 @@ from stepsize.schedules.fields import FACTOR
 
 __all__ = ["from_keras"]
 
-_BASE: Final = Range(above=0, maximum=1e30, remedy="The schedule is a multiple of it.")
 # Each cycle is a curve of its own, so only so many are written down.
 _GROWING_CYCLES: Final = 32
 
@@ -42,7 +41,7 @@ def from_keras(schedule: object) -> Imported:
         warmup. ``PiecewiseConstantDecay`` names rates and no base: its schedule is ``Absolute``.
 
     Raises:
-        InvalidType: It is no Keras schedule, or a value has the wrong type.
+        InvalidType: It is not a Keras schedule, or a value has the wrong type.
         InvalidValue: The class is unknown, or a key is unknown, missing or out of range.
 
     >>> from stepsize.importers import from_keras
@@ -53,17 +52,19 @@ def from_keras(schedule: object) -> Imported:
 
     Source: ``keras/src/optimizers/schedules/learning_rate_schedule.py``, Keras 3.
     """
-    call = call_text("from_keras", schedule)
+    call = call_text("from_keras")
     name, config = _named_config(call, schedule)
     section = Section(call, config)
     if isinstance(section.get("learning_rate"), Mapping):
         return from_keras(section["learning_rate"])
     if name not in _READERS:
         raise InvalidValue(
-            f"{call}: the class must be one of Keras's schedules ({', '.join(_READERS)}), but is "
-            f"{name!r}. Write a schedule of your own as an expression, or as Function(its formula)."
+            call,
+            f"the class must be one of Keras's schedules ({', '.join(_READERS)})",
+            f"is {name[:60]!r}",
+            "Write a schedule of your own as an expression, or as Function(its formula).",
         )
-    section.get("name")  # what Keras calls the operation: no part of the curve
+    section.ignore("name")  # what Keras calls the operation
     found = _READERS[name](section)
     section.finish()
     return found
@@ -84,12 +85,14 @@ def _named_config(call: str, schedule: object) -> tuple[str, object]:
         config = cast(Any, schedule).get_config()
     else:
         raise InvalidType(
-            f"{call}: it must be a Keras schedule or its serialised form, but is a "
-            f"{type(schedule).__name__}. A function of the position is read as Function(it), a "
-            "plain number is the base rate of Constant()."
+            call,
+            "it must be a Keras schedule or its serialised form",
+            f"is a {type(schedule).__name__}",
+            "A function of the position is read as Function(it), a plain number is the base rate "
+            "of Constant().",
         )
     if not isinstance(name, str):
-        raise InvalidType(f"{call}: class_name must be text, but is a {type(name).__name__}.")
+        raise InvalidType(call, "class_name must be text", f"is a {type(name).__name__}")
     if isinstance(module, str) and "keras" not in module.split("."):
         # A class of the user's own may have any formula under any name.
         name = f"{module}.{name}"
@@ -101,19 +104,20 @@ def _exponential(section: Section) -> Imported:
     curve: Schedule = Exponential(section.required("decay_rate"), every)
     if section.flag("staircase", False):
         curve = curve.staircase(every)
-    return Imported(curve, section.required("initial_learning_rate", _BASE))
+    return Imported(curve, section.required("initial_learning_rate", RATE))
 
 
 def _piecewise_constant(section: Section) -> Imported:
-    boundaries = section.numbers("boundaries", STEPS)
+    boundaries = section.numbers("boundaries", LENGTH)
     values = section.numbers("values")
     if len(values) != len(boundaries) + 1:
         raise InvalidValue(
-            f"{section.call}: there must be one value more than boundaries, but there are "
-            f"{len(values)} and {len(boundaries)}."
+            section.call,
+            "there must be one value more than boundaries",
+            f"there are {len(values)} and {len(boundaries)}",
         )
     if sorted(set(boundaries)) != boundaries:
-        raise InvalidValue(f"{section.call}: boundaries must ascend, but are {boundaries!r}.")
+        raise InvalidValue(section.call, "boundaries must ascend", f"are {boundaries!r}")
     # A value still holds at its boundary.
     ends = [math.floor(boundary) + 1 for boundary in boundaries]
     lengths = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
@@ -124,13 +128,13 @@ def _piecewise_constant(section: Section) -> Imported:
 def _polynomial(section: Section) -> Imported:
     steps = section.required("decay_steps", POSITIVE)
     power = section.number("power", 1.0)
-    base = section.required("initial_learning_rate", _BASE)
+    base = section.required("initial_learning_rate", RATE)
     end = multiple(section.number("end_learning_rate", 1e-4), base)
     if not section.flag("cycle", False):
         return Imported(Polynomial(steps, power, end=end), base)
     if not isinstance(steps, int):
         raise InvalidValue(
-            f"{section.call}: with cycle, decay_steps must be a whole number, but is {steps!r}."
+            section.call, "with cycle, decay_steps must be a whole number", f"is {steps!r}"
         )
     # Cycle c is the end of a curve c times as long. A cycle's end belongs to it, not to the next.
     schedule: Schedule = Polynomial(steps, power, end=end).until(steps + 1)
@@ -150,16 +154,16 @@ def _inverse_time(section: Section) -> Imported:
     curve: Schedule = InversePower(every / rate, 1) if rate else Constant()
     if section.flag("staircase", False):
         curve = curve.staircase(every)
-    return Imported(curve, section.required("initial_learning_rate", _BASE))
+    return Imported(curve, section.required("initial_learning_rate", RATE))
 
 
 def _cosine(section: Section) -> Imported:
     decay = Cosine(section.required("decay_steps", POSITIVE), end=section.number("alpha", 0.0))
-    warmup = section.number("warmup_steps", 0, STEPS)
-    target = section.number("warmup_target", None, _BASE)
+    warmup = section.number("warmup_steps", 0, LENGTH)
+    target = section.number("warmup_target", None, RATE)
     if target is None:
         notes = ("Keras ignores warmup_steps without warmup_target, so there is no warmup.",)
-        base = section.required("initial_learning_rate", _BASE)
+        base = section.required("initial_learning_rate", RATE)
         return Imported(decay, base, notes=notes if warmup else ())
     start = multiple(section.required("initial_learning_rate"), target)
     return Imported(Warmup(warmup, start) >> decay, target)
@@ -170,7 +174,7 @@ def _cosine_restarts(section: Section) -> Imported:
     stretch = section.number("t_mul", 2.0)
     shrink = section.number("m_mul", 1.0)
     floor: Number = section.number("alpha", 0.0)
-    base = section.required("initial_learning_rate", _BASE)
+    base = section.required("initial_learning_rate", RATE)
     if shrink == 1 or floor == 0:
         return Imported(Cosine(steps, end=floor).repeat(stretch=stretch, shrink=shrink), base)
     # The peaks shrink and the floor does not.

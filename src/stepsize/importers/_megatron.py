@@ -6,7 +6,15 @@ from typing import Any, Final
 from stepsize.checks import Number, Range
 from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import COUNT, STEPS, Section, argument_name, call_text, multiple
+from stepsize.importers._section import (
+    COUNT,
+    LENGTH,
+    RATE,
+    Section,
+    argument_name,
+    call_text,
+    multiple,
+)
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -20,7 +28,6 @@ from stepsize.schedules import (
 
 __all__ = ["from_megatron"]
 
-_BASE: Final = Range(above=0, maximum=1e30, remedy="The schedule is a multiple of it.")
 _FRACTION: Final = Range(minimum=0, maximum=1, remedy="It is a part of the decay's length.")
 _STYLES: Final = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 # Megatron Bridge and NeMo keep the same settings in sections.
@@ -42,7 +49,7 @@ def from_megatron(arguments: Mapping[str, Any]) -> Imported:
         The schedule in multiples of ``lr``.
 
     Raises:
-        InvalidType: ``arguments`` is no mapping, or a value has the wrong type.
+        InvalidType: ``arguments`` is not a mapping, or a value has the wrong type.
         InvalidValue: An argument is missing, out of range, or contradicts another one.
 
     >>> from stepsize.importers import from_megatron
@@ -52,16 +59,18 @@ def from_megatron(arguments: Mapping[str, Any]) -> Imported:
 
     Source: ``megatron/core/optimizer_param_scheduler.py``, Megatron Core 0.16.
     """
-    call = call_text("from_megatron", arguments)
+    call = call_text("from_megatron")
     section = Section(call, _flat(call, arguments))
-    base = section.required("lr", _BASE)
+    base = section.required("lr", RATE)
     floor = multiple(section.number("min_lr", 0.0), base)
     style = section.choice("lr_decay_style", "linear", _STYLES)
     total, warmup, decay = _lengths(section)
     if not warmup < total:
         raise InvalidValue(
-            f"{call}: the warmup must be shorter than the decay's length, which includes it, but "
-            f"{warmup:g} >= {total:g} steps."
+            call,
+            "the warmup must be shorter than the decay's length, which includes it",
+            f"{warmup:g} >= {total:g} steps",
+            "Shorten the warmup or lengthen the decay.",
         )
     if style == "inverse-square-root":
         rest = _inverse_sqrt(section, warmup, total, floor)
@@ -93,7 +102,7 @@ def _lengths(section: Section) -> tuple[Number, Number, Number | None]:
     counted, per_step = ("samples", _batch(section)) if in_samples else ("iters", 1)
 
     def steps(name: str) -> Number | None:
-        number = section.number(f"{name}_{counted}", None, STEPS)
+        number = section.number(f"{name}_{counted}", None, LENGTH)
         return None if number is None else number / per_step if per_step > 1 else number
 
     train, whole = steps("train"), steps("lr_decay")
@@ -105,8 +114,10 @@ def _lengths(section: Section) -> tuple[Number, Number, Number | None]:
     if fraction is not None:
         if warmup:
             raise InvalidValue(
-                f"{section.call}: the warmup must be given once, but lr_warmup_fraction and "
-                f"lr_warmup_{counted} are both there. Leave one out."
+                section.call,
+                "the warmup must be given once",
+                f"lr_warmup_fraction and lr_warmup_{counted} are both there",
+                "Leave one out.",
             )
         warmup = fraction * total
     return total, warmup, steps("lr_wsd_decay")
@@ -115,9 +126,11 @@ def _lengths(section: Section) -> tuple[Number, Number, Number | None]:
 def _batch(section: Section) -> int:
     if section.has("rampup_batch_size"):
         raise InvalidValue(
-            f"{section.call}: samples become steps by one batch size, but rampup_batch_size "
-            "changes it. Write the schedule with its lengths in samples, and give attach a clock "
-            "that counts samples: attach(optimizer, schedule, clock=...)."
+            section.call,
+            "samples become steps by one batch size",
+            "rampup_batch_size changes it",
+            "Write the schedule with its lengths in samples, and give attach a clock that counts "
+            "samples: attach(optimizer, schedule, clock=...).",
         )
     batch = section.count("global_batch_size", None, COUNT)
     if batch is None:
@@ -142,8 +155,9 @@ def _stable_decay(section: Section, rest: Number, decay: Number | None, floor: f
         raise section.lacks("lr_wsd_decay_iters", "WSD needs the length of its decay.")
     if not 0 < decay <= rest:
         raise InvalidValue(
-            f"{section.call}: WSD's decay must fit between the warmup and the end, but lasts "
-            f"{decay:g} of {rest:g} steps."
+            section.call,
+            "WSD's decay must fit between the warmup and the end",
+            f"lasts {decay:g} of {rest:g} steps",
         )
     shape = section.choice("lr_wsd_decay_style", "exponential", list(_SHAPES))
     return Hold(rest - decay) >> _SHAPES[shape](decay, floor)

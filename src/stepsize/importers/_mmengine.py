@@ -9,13 +9,12 @@ from stepsize.checks import Number, Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._epochs import held_through_epochs
 from stepsize.importers._imported import Imported
-from stepsize.importers._mmengine_curves import CURVES, Curve, Window
-from stepsize.importers._section import COUNT, STEPS, Section, call_text
+from stepsize.importers._mmengine_curves import CURVES, Window, WindowedCurve
+from stepsize.importers._section import COUNT, LENGTH, RATE, Section, call_text
 from stepsize.schedules import Hold, Schedule
 
 __all__ = ["from_mmengine"]
 
-_BASE: Final = Range(above=0, maximum=1e30, remedy="It is the rate of the optimizer's groups.")
 _LATER: Final = Range(minimum=1, maximum=2**53, remedy="It is the position after the last one.")
 
 
@@ -56,7 +55,7 @@ def from_mmengine(
 
     Source: ``mmengine/optim/scheduler/param_scheduler.py``, mmengine 0.10.
     """
-    call = call_text("from_mmengine", config)
+    call = call_text("from_mmengine")
     run = _run(call, config, base, steps_per_epoch)
     pieces: dict[str, list[_Piece]] = {"lr": [], "momentum": []}
     for each in run.schedulers:
@@ -65,13 +64,17 @@ def from_mmengine(
     rates = pieces["lr"]
     if not rates:
         raise InvalidValue(
-            f"{call}: there must be a scheduler of the learning rate, but there is none. "
-            "Write Constant() if it stays."
+            call,
+            "there must be a scheduler of the learning rate",
+            "there is none",
+            "Write Constant() if it stays.",
         )
     if len(rates) > 1 and any(piece.replaces_base for piece in rates):
         raise InvalidValue(
-            f"{call}: OneCycleLR must be alone, because it replaces the rate that others multiply, "
-            f"but there are {len(rates)} schedulers of the rate. Import them one by one."
+            call,
+            "OneCycleLR must be alone, because it replaces the rate that others multiply",
+            f"there are {len(rates)} schedulers of the rate",
+            "Import them one by one.",
         )
     momentum = _together(call, pieces["momentum"]) if pieces["momentum"] else None
     return Imported(_together(call, rates), run.bases["lr"], momentum, run.notes)
@@ -96,12 +99,12 @@ class _Piece:
     quantity: str
     start: float
     end: float
-    curve: Curve
+    curve: WindowedCurve
     replaces_base: bool
 
 
 def _run(call: str, config: object, base: float | None, steps_per_epoch: float | None) -> _Run:
-    lr = None if base is None else checked_number(call, "base", base, _BASE)
+    lr = None if base is None else checked_number(call, "base", base, RATE)
     per_epoch = None
     if steps_per_epoch is not None:
         per_epoch = checked_whole_number(call, "steps_per_epoch", steps_per_epoch, COUNT)
@@ -114,7 +117,7 @@ def _run(call: str, config: object, base: float | None, steps_per_epoch: float |
     betas = optimizer.numbers("betas") if optimizer.has("betas") else [None]
     train = Section(call, whole.get("train_cfg") or {})
     if lr is None:
-        lr = optimizer.number("lr", _peak(call, schedulers), _BASE)
+        lr = optimizer.number("lr", _peak(call, schedulers), RATE)
     return _Run(
         schedulers=schedulers,
         bases={"lr": lr, "momentum": optimizer.number("momentum", betas[0])},
@@ -130,8 +133,10 @@ def _listed(call: str, schedulers: object) -> Sequence[Any]:
         return [cast(Mapping[str, Any], schedulers)]
     if not isinstance(schedulers, Sequence) or isinstance(schedulers, str) or not schedulers:
         raise InvalidValue(
-            f"{call}: param_scheduler must be a scheduler's mapping or a list of them. "
-            "Example: {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'end': 500}."
+            call,
+            "param_scheduler must be a scheduler's mapping or a list of them",
+            remedy="Example: {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, "
+            "'end': 500}.",
         )
     return cast(Sequence[Any], schedulers)
 
@@ -139,7 +144,7 @@ def _listed(call: str, schedulers: object) -> Sequence[Any]:
 def _peak(call: str, schedulers: Sequence[Any]) -> Number | None:
     """The rate that OneCycleLR replaces the optimizer's with; the other schedulers have none."""
     for each in schedulers:
-        peak = Section(call, each).number("eta_max", None, _BASE)
+        peak = Section(call, each).number("eta_max", None, RATE)
         if peak is not None:
             return peak
     return None
@@ -151,7 +156,7 @@ def _piece(section: Section, run: _Run) -> _Piece:
     converted = section.flag("convert_to_iter_based", False)
     if converted and not by_epoch:
         raise InvalidValue(
-            f"{section.call}: convert_to_iter_based must go with by_epoch, but by_epoch is false."
+            section.call, "convert_to_iter_based must go with by_epoch", "by_epoch is false"
         )
     per_epoch = run.steps_per_epoch
     if by_epoch and per_epoch is None:
@@ -162,11 +167,11 @@ def _piece(section: Section, run: _Run) -> _Piece:
     # The factor of the scheduler's own numbers, and the steps of one of its positions.
     unit = per_epoch or 1 if converted else 1
     stride = per_epoch or 1 if by_epoch and not converted else 1
-    begin = math.floor(section.number("begin", 0, STEPS) * unit)
+    begin = math.floor(section.number("begin", 0, LENGTH) * unit)
     end = section.number("end", run.epochs if by_epoch else run.iterations, _LATER)
     stop = math.inf if end is None else math.floor(end * unit)
     if stop <= begin:
-        raise InvalidValue(f"{section.call}: end must be above begin, but {stop} <= {begin}.")
+        raise InvalidValue(section.call, "end must be above begin", f"{stop} <= {begin}")
     curve = CURVES[shape](section, Window(stop - begin, unit, run.bases[quantity]))
     for known in ("verbose", "_scope_"):
         section.get(known)
@@ -175,7 +180,7 @@ def _piece(section: Section, run: _Run) -> _Piece:
     def in_steps(value: float) -> Schedule:
         return held_through_epochs(curve.after(value), stride)
 
-    moved = Curve(in_steps, curve.scales)
+    moved = WindowedCurve(in_steps, curve.scales)
     return _Piece(quantity, begin * stride, stop * stride, moved, shape == "OneCycle")
 
 
@@ -187,17 +192,22 @@ def _kind(section: Section) -> tuple[str, str]:
     name = str(getattr(given, "__name__", given)).rpartition(".")[2]
     if name.startswith("ReduceOnPlateau"):
         raise InvalidValue(
-            f"{section.call}: a schedule depends on the position alone, but {name} reacts to a "
-            "metric. Import the other schedulers, and use Policy(schedule, [controller]) with "
-            "stepsize.controllers.Plateau(metric=monitor, mode=..., factor=..., patience=...)."
+            section.call,
+            "a schedule depends on the position alone",
+            f"{name[:60]} reacts to a metric",
+            "Import the other schedulers, and use Policy(schedule, [controller]) with "
+            "stepsize.controllers.Plateau(metric=monitor, mode=..., factor=..., patience=...).",
         )
     for suffix, quantity in (("LR", "lr"), ("Momentum", "momentum"), ("ParamScheduler", "")):
         shape = name.removesuffix(suffix)
         if shape != name and shape in CURVES:
             return shape, quantity or section.choice("param_name", "", ("lr", "momentum"))
     raise InvalidValue(
-        f"{section.call}: the type must be one of mmengine's ({', '.join(CURVES)}, with LR, "
-        f"Momentum or ParamScheduler), but is {name[:60]!r}. Write what it does as an expression."
+        section.call,
+        f"the type must be one of mmengine's ({', '.join(CURVES)}, with LR, Momentum or "
+        "ParamScheduler)",
+        f"is {name[:60]!r}",
+        "Write what it does as an expression.",
     )
 
 
@@ -216,9 +226,11 @@ def _together(call: str, pieces: Sequence[_Piece]) -> Schedule:
             schedule = schedule * (Hold(piece.start) >> piece.curve.after(1))
         else:
             raise InvalidValue(
-                f"{call}: a scheduler that moves towards a floor, or to rates of its own, must "
-                f"have its window for itself, but at step {piece.start:,.0f} another one is still "
-                "at work. Set the first one's end to the second one's begin."
+                call,
+                "a scheduler that moves towards a floor, or to rates of its own, must have its "
+                "window for itself",
+                f"at step {piece.start:,.0f} another one is still at work",
+                "Set the first one's end to the second one's begin.",
             )
         done.append(piece)
     return schedule

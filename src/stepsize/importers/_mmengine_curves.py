@@ -8,7 +8,7 @@ from typing import Final
 
 from stepsize.checks import Number, Range
 from stepsize.errors import InvalidValue
-from stepsize.importers._section import COUNT, POSITIVE, STEPS, Section, multiple
+from stepsize.importers._section import COUNT, LENGTH, POSITIVE, Section, multiple
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -22,7 +22,7 @@ from stepsize.schedules import (
 )
 from stepsize.schedules.fields import FACTOR
 
-__all__ = ["CURVES", "Curve", "Window"]
+__all__ = ["CURVES", "Window", "WindowedCurve"]
 
 _PART: Final = Range(minimum=0, maximum=1, remedy="mmengine takes no other factors.")
 _DIVISOR: Final = Range(above=0, maximum=1, remedy="mmengine divides by it.")
@@ -30,7 +30,7 @@ _RATIO: Final = Range(above=0, maximum=1e30, remedy="The peak is divided by it."
 
 
 @dataclass(frozen=True)
-class Curve:
+class WindowedCurve:
     """What a scheduler does to a value from the beginning of its window.
 
     Args:
@@ -82,7 +82,7 @@ class Window:
         return multiple(value, self.base)
 
 
-def _constant(section: Section, window: Window) -> Curve:
+def _constant(section: Section, window: Window) -> WindowedCurve:
     factor = section.number("factor", 1 / 3, _DIVISOR)
 
     def after(value: float) -> Schedule:
@@ -91,10 +91,10 @@ def _constant(section: Section, window: Window) -> Curve:
             return Constant(low)
         return Hold(window.length - 1, low) >> Constant(value)
 
-    return Curve(after, scales=True)
+    return WindowedCurve(after, scales=True)
 
 
-def _linear(section: Section, window: Window) -> Curve:
+def _linear(section: Section, window: Window) -> WindowedCurve:
     start = section.number("start_factor", 1 / 3, _DIVISOR)
     end = section.number("end_factor", 1.0, _PART)
     steps = window.last(section)
@@ -102,39 +102,39 @@ def _linear(section: Section, window: Window) -> Curve:
     def after(value: float) -> Schedule:
         return Linear(steps, value * start, value * end) if steps else Constant(value * start)
 
-    return Curve(after, scales=True)
+    return WindowedCurve(after, scales=True)
 
 
-def _scaling(curve: Schedule, window: Window) -> Curve:
+def _scaling(curve: Schedule, window: Window) -> WindowedCurve:
     held = window.held(curve)
-    return Curve(lambda value: held if value == 1 else held * value, scales=True)
+    return WindowedCurve(lambda value: held if value == 1 else held * value, scales=True)
 
 
-def _step(section: Section, window: Window) -> Curve:
+def _step(section: Section, window: Window) -> WindowedCurve:
     every = section.required("step_size", POSITIVE) * window.unit
     return _scaling(Step(every, section.number("gamma", 0.1)), window)
 
 
-def _multi_step(section: Section, window: Window) -> Curve:
+def _multi_step(section: Section, window: Window) -> WindowedCurve:
     gamma = section.number("gamma", 0.1, FACTOR)
-    drops = Counter(each * window.unit for each in section.numbers("milestones", STEPS))
+    drops = Counter(each * window.unit for each in section.numbers("milestones", LENGTH))
     at_once = gamma ** drops.pop(0, 0)
     curve = MultiStep({at: gamma**times for at, times in drops.items()}) if drops else Constant()
     return _scaling(curve if at_once == 1 else curve * at_once, window)
 
 
-def _exponential(section: Section, window: Window) -> Curve:
+def _exponential(section: Section, window: Window) -> WindowedCurve:
     return _scaling(Exponential(section.required("gamma")), window)
 
 
-def _polynomial(section: Section, window: Window) -> Curve:
+def _polynomial(section: Section, window: Window) -> WindowedCurve:
     floor, power = window.floor(section), section.number("power", 1.0)
     steps = window.last(section)
 
     def after(value: float) -> Schedule:
         return Polynomial(steps, power, value, floor) if steps else Constant(value)
 
-    return Curve(after, scales=floor == 0)
+    return WindowedCurve(after, scales=floor == 0)
 
 
 def _cosine_floor(section: Section, window: Window) -> float:
@@ -143,13 +143,15 @@ def _cosine_floor(section: Section, window: Window) -> float:
         return window.floor(section)
     if section.has("eta_min"):
         raise InvalidValue(
-            f"{section.call}: the floor must be given once, but eta_min and eta_min_ratio are both "
-            "there. Leave one out."
+            section.call,
+            "the floor must be given once",
+            "eta_min and eta_min_ratio are both there",
+            "Leave one out.",
         )
     return ratio
 
 
-def _cosine(section: Section, window: Window) -> Curve:
+def _cosine(section: Section, window: Window) -> WindowedCurve:
     floor = _cosine_floor(section, window)
     given = section.number("T_max", None, POSITIVE)
     half = window.last(section) + 1 if given is None else given * window.unit
@@ -163,16 +165,17 @@ def _cosine(section: Section, window: Window) -> Curve:
         wave = Cosine(half, floor, 1) >> Cosine(half, 1, floor)
         return window.held(fall >> wave.repeat())
 
-    return Curve(after, scales=floor == 0 and falls_once)
+    return WindowedCurve(after, scales=floor == 0 and falls_once)
 
 
-def _cosine_restarts(section: Section, window: Window) -> Curve:
+def _cosine_restarts(section: Section, window: Window) -> WindowedCurve:
     periods = [each * window.unit for each in section.numbers("periods", POSITIVE)]
     weights = section.numbers("restart_weights") if section.has("restart_weights") else [1]
     if len(weights) != len(periods):
         raise InvalidValue(
-            f"{section.call}: there must be as many restart_weights as periods, but there are "
-            f"{len(weights)} and {len(periods)}."
+            section.call,
+            "there must be as many restart_weights as periods",
+            f"there are {len(weights)} and {len(periods)}",
         )
     floor = _cosine_floor(section, window)
     curve: Schedule = Hold(0)
@@ -180,10 +183,10 @@ def _cosine_restarts(section: Section, window: Window) -> Curve:
         curve = curve >> Cosine(period, weight, floor)
     # After the last period, mmengine leaves the value of the last position inside it.
     held = window.held(curve.until(curve.length - 1) if curve.length > 1 else Constant(curve(0)))
-    return Curve(lambda value: held, scales=False)
+    return WindowedCurve(lambda value: held, scales=False)
 
 
-def _one_cycle(section: Section, window: Window) -> Curve:
+def _one_cycle(section: Section, window: Window) -> WindowedCurve:
     total = section.number("total_steps", None, COUNT)
     last = window.last(section) if total is None else total * window.unit - 1
     share = section.number("pct_start", 0.3, _PART)
@@ -196,24 +199,28 @@ def _one_cycle(section: Section, window: Window) -> Curve:
     up = share * (last + 1) - 1
     if not 0 < up < last:
         raise InvalidValue(
-            f"{section.call}: both ways must last, but of {last + 1:g} positions pct_start "
-            f"{share!r} leaves {up:g} to rise. Change pct_start."
+            section.call,
+            "both ways must last",
+            f"of {last + 1:g} positions pct_start {share!r} leaves {up:g} to rise",
+            "Change pct_start.",
         )
     if section.flag("three_phase", False):
         down = last - 2 * up
         if down <= 0:
             raise InvalidValue(
-                f"{section.call}: three phases must fit, but two of {up:g} positions leave none "
-                f"of {last:g}. Lower pct_start below 0.5."
+                section.call,
+                "three phases must fit",
+                f"two of {up:g} positions leave none of {last:g}",
+                "Lower pct_start below 0.5.",
             )
         curve = shape(up, start, peak) >> shape(up, peak, start) >> shape(down, start, end)
     else:
         curve = shape(up, start, peak) >> shape(last - up, peak, end)
     held = window.held(curve)
-    return Curve(lambda value: held, scales=False)
+    return WindowedCurve(lambda value: held, scales=False)
 
 
-CURVES: Final[Mapping[str, Callable[[Section, Window], Curve]]] = {
+CURVES: Final[Mapping[str, Callable[[Section, Window], WindowedCurve]]] = {
     "Constant": _constant,
     "CosineAnnealing": _cosine,
     "CosineRestart": _cosine_restarts,

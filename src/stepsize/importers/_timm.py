@@ -8,7 +8,16 @@ from stepsize.checks import Number, Range, checked_number, checked_whole_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._epochs import held_through_epochs
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import COUNT, POSITIVE, RATE, STEPS, Section, call_text, multiple
+from stepsize.importers._section import (
+    COUNT,
+    FLOOR,
+    LENGTH,
+    POSITIVE,
+    RATE,
+    Section,
+    call_text,
+    multiple,
+)
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -27,7 +36,6 @@ from stepsize.schedules.fields import FACTOR
 
 __all__ = ["from_timm"]
 
-_BASE: Final = Range(above=0, maximum=1e30, remedy="It is the rate of the optimizer's groups.")
 
 # The factory's keyword -> the training script's argument, where they differ.
 _SCRIPT_NAMES: Final = {
@@ -89,7 +97,7 @@ def from_timm(
         The schedule in optimizer steps, as multiples of the base.
 
     Raises:
-        InvalidType: ``config`` is no mapping, or a value has the wrong type.
+        InvalidType: ``config`` is not a mapping, or a value has the wrong type.
         InvalidValue: A key is unknown (among the factory's), missing or out of range; the
             scheduler is unknown, or reacts to a metric.
 
@@ -100,14 +108,15 @@ def from_timm(
 
     Source: ``timm/scheduler/scheduler_factory.py``, timm 1.0.
     """
-    settings = _Settings(call_text("from_timm", config), config, base, updates_per_epoch)
+    settings = _Settings(call_text("from_timm"), config, base, updates_per_epoch)
     kind = settings.section.choice("sched", "cosine", [*_BODIES, "constant", "none", "plateau"])
     if kind == "plateau":
         raise InvalidValue(
-            f"{settings.section.call}: a schedule depends on the position alone, but sched is "
-            "'plateau', which reacts to a metric. Use Policy(schedule, [controller]) with "
-            "stepsize.controllers.Plateau(metric=eval_metric, mode=..., factor=decay_rate, "
-            "patience=patience_epochs)."
+            settings.section.call,
+            "a schedule depends on the position alone",
+            "sched is 'plateau', which reacts to a metric",
+            "Use Policy(schedule, [controller]) with stepsize.controllers.Plateau("
+            "metric=eval_metric, mode=..., factor=decay_rate, patience=patience_epochs).",
         )
     schedule = Constant() if kind == "none" else _schedule(kind, settings)
     if kind != "none" and settings.by_epoch:
@@ -124,8 +133,8 @@ class _Settings:
         self.section = section = Section(call, config)
         self._script = any(section.has(name) for name in _SCRIPT_NAMES.values())
         self._defaults = _SCRIPT_DEFAULTS if self._script else _DEFAULTS
-        named = section.number("lr", None, _BASE)
-        self.base = named if base is None else checked_number(call, "base", base, _BASE)
+        named = section.number("lr", None, RATE)
+        self.base = named if base is None else checked_number(call, "base", base, RATE)
         named = section.count("updates_per_epoch", None)
         if updates_per_epoch is None and named is None:
             raise section.lacks(
@@ -143,14 +152,14 @@ class _Settings:
     def key(self, name: str) -> str:
         return _SCRIPT_NAMES.get(name, name) if self._script else name
 
-    def number(self, name: str, allowed: Range = RATE) -> Number:
+    def number(self, name: str, allowed: Range = FLOOR) -> Number:
         default: float = self._defaults[name]
         return self.section.number(self.key(name), default, allowed)
 
     def optional(self, name: str, allowed: Range) -> Number | None:
         return self.section.number(self.key(name), self._defaults[name], allowed)
 
-    def length(self, name: str, allowed: Range = STEPS) -> Number:
+    def length(self, name: str, allowed: Range = LENGTH) -> Number:
         return self.number(name, allowed) * self.unit
 
     def as_multiple(self, name: str) -> float:
@@ -164,7 +173,7 @@ class _Settings:
 
     def milestones(self) -> list[Number]:
         key = self.key("decay_milestones")
-        given = self.section.numbers(key, STEPS) if self.section.has(key) else None
+        given = self.section.numbers(key, LENGTH) if self.section.has(key) else None
         return [each * self.unit for each in given or self._defaults[key]]
 
     def notes(self) -> tuple[str, ...]:
@@ -252,8 +261,10 @@ def _stable_decay(settings: _Settings) -> Schedule:
     decay = round(part * total if part < 1 else part * settings.unit)
     if not 0 < decay <= total:
         raise InvalidValue(
-            f"{call}: the decay must fit into what follows the warmup, but lasts {decay:,} of "
-            f"{total:,}. Shorten decay_epochs."
+            call,
+            "the decay must fit into what follows the warmup",
+            f"lasts {decay:,} of {total:,}",
+            "Shorten decay_epochs.",
         )
     floor = settings.as_multiple("min_lr")
     shape = settings.section.choice(

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 from stepsize.checks import Number, Range
 from stepsize.errors import InvalidValue
 from stepsize.importers._imported import Imported
-from stepsize.importers._section import POSITIVE, STEPS, Section
+from stepsize.importers._section import LENGTH, POSITIVE, RATE, Section
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -21,7 +21,6 @@ from stepsize.schedules import (
 
 __all__ = ["from_transformers"]
 
-_BASE: Final = Range(above=0, maximum=1e30, remedy="The schedule is a multiple of it.")
 _CYCLES: Final = Range(above=0, maximum=1e6, remedy="0.5 falls once.")
 _WAVE_NOTE: Final = (
     "Past num_training_steps the rate of transformers rises again; here the last value holds."
@@ -47,7 +46,7 @@ def from_transformers(name: str, **settings: Any) -> Imported:
         ``num_training_steps`` the last value holds, where some of transformers' rise again.
 
     Raises:
-        InvalidType: A value is no number.
+        InvalidType: A value is not a number.
         InvalidValue: The name is unknown, or that of a feedback rule; a setting is unknown, missing
             or out of range.
 
@@ -61,23 +60,26 @@ def from_transformers(name: str, **settings: Any) -> Imported:
     Source: ``transformers/optimization.py``, version 5.23.
     """
     word = str(getattr(name, "value", name))
-    typed = "".join(f", {key}={value!r}" for key, value in settings.items())
-    call = f"from_transformers({word!r}{typed})"
+    call = f"from_transformers({word[:60]!r}, ...)"
     if word in _CONTROLLERS:
         raise InvalidValue(
-            f"{call}: a schedule is known before the run, but {word!r} follows a metric. "
+            call,
+            "a schedule is known before the run",
+            f"{word!r} follows a metric",
             f"Import {_CONTROLLERS[word]} from stepsize.controllers and give it to attach, "
             f"attach(optimizer, Policy(Constant(), [{_CONTROLLERS[word]}(...)])), and tell it the "
-            "metric: rate.observe(val_loss=...)."
+            "metric: rate.observe(val_loss=...).",
         )
     if word not in _READERS:
         raise InvalidValue(
-            f"{call}: the name must be one of {', '.join(_READERS)}, but is {word!r}. "
-            "Write a schedule of your own as an expression, or as Function(its formula)."
+            call,
+            f"the name must be one of {', '.join(_READERS)}",
+            f"is {word[:60]!r}",
+            "Write a schedule of your own as an expression, or as Function(its formula).",
         )
     section = Section(call, settings)
     schedule, notes = _READERS[word](section)
-    base = section.number("lr", None, _BASE)
+    base = section.number("lr", None, RATE)
     section.get("num_training_steps")  # get_scheduler takes it for every name
     section.finish()
     return Imported(schedule, base, notes=notes)
@@ -87,7 +89,7 @@ _Found: TypeAlias = tuple[Schedule, tuple[str, ...]]
 
 
 def _constant(section: Section) -> _Found:
-    warmup = section.number("num_warmup_steps", 0, STEPS)
+    warmup = section.number("num_warmup_steps", 0, LENGTH)
     note = "transformers has no warmup in 'constant': num_warmup_steps has no effect there or here."
     return Constant(), (note,) if warmup else ()
 
@@ -113,7 +115,7 @@ def _cosine_with_min_lr(section: Section) -> _Found:
 
 def _cosine_warmup_with_min_lr(section: Section) -> _Found:
     # Its warmup has its peak, and its decay its end, one step earlier than the others'.
-    warmup = section.count("num_warmup_steps", None, STEPS)
+    warmup = section.count("num_warmup_steps", None, LENGTH)
     if warmup is None:
         raise section.lacks("num_warmup_steps", "Add it: 'num_warmup_steps': a number.")
     start = section.number("warmup_lr_rate", None)
@@ -141,7 +143,7 @@ def _polynomial(section: Section) -> _Found:
     base = _base(section, "lr_end")
     if not end < base:
         raise InvalidValue(
-            f"{section.call}: lr_end must be below lr, but is {end!r}, and lr is {base!r}."
+            section.call, "lr_end must be below lr", f"is {end!r}, and lr is {base!r}"
         )
     rest, power = _rest(section), section.number("power", 1.0)
     floor = end / base
@@ -152,25 +154,27 @@ def _polynomial(section: Section) -> _Found:
 
 
 def _inverse_sqrt(section: Section) -> _Found:
-    warmup = section.required("num_warmup_steps", STEPS)
+    warmup = section.required("num_warmup_steps", LENGTH)
     scale = section.number("timescale", None, POSITIVE)
     return _warmup(section) >> InverseSqrt(scale or warmup or 10_000), ()
 
 
 def _warmup_stable_decay(section: Section) -> _Found:
-    warmup = section.required("num_warmup_steps", STEPS)
-    falling = section.required("num_decay_steps", STEPS)
+    warmup = section.required("num_warmup_steps", LENGTH)
+    falling = section.required("num_decay_steps", LENGTH)
     floor = section.number("min_lr_ratio", 0.0)
     rise = _RISES[section.choice("warmup_type", "linear", tuple(_RISES))](warmup, floor)
     cycles = section.number("num_cycles", 0.5, _CYCLES)
-    stable = section.number("num_stable_steps", None, STEPS)
+    stable = section.number("num_stable_steps", None, LENGTH)
     if stable is None:
-        total = section.required("num_training_steps", STEPS)
+        total = section.required("num_training_steps", LENGTH)
         stable = total - warmup - falling
         if stable < 0:
             raise InvalidValue(
-                f"{section.call}: num_warmup_steps and num_decay_steps must fit into "
-                f"num_training_steps, but {warmup} + {falling} > {total}. Shorten one of them."
+                section.call,
+                "num_warmup_steps and num_decay_steps must fit into num_training_steps",
+                f"{warmup} + {falling} > {total}",
+                "Shorten one of them.",
             )
     shape = section.choice("decay_type", "cosine", ("linear", "cosine", "1-sqrt"))
     if shape == "cosine":
@@ -182,13 +186,13 @@ def _warmup_stable_decay(section: Section) -> _Found:
 
 
 def _warmup(section: Section) -> Schedule:
-    return Warmup(section.required("num_warmup_steps", STEPS))
+    return Warmup(section.required("num_warmup_steps", LENGTH))
 
 
 def _rest(section: Section) -> Number:
     """What the warmup leaves of the run."""
-    total = section.required("num_training_steps", STEPS)
-    return max(0, total - section.required("num_warmup_steps", STEPS))
+    total = section.required("num_training_steps", LENGTH)
+    return max(0, total - section.required("num_warmup_steps", LENGTH))
 
 
 def _wave(steps: Number, cycles: Number, end: Number = 0) -> Schedule:
@@ -203,9 +207,10 @@ def _floor(section: Section) -> Number:
     """The floor as a multiple of the base rate."""
     if section.has("min_lr") == section.has("min_lr_rate"):
         raise InvalidValue(
-            f"{section.call}: the floor is min_lr or min_lr_rate, one of them, but "
-            f"{'both are' if section.has('min_lr') else 'none is'} given. "
-            "min_lr_rate=0.1 is a tenth of lr."
+            section.call,
+            "the floor is min_lr or min_lr_rate, one of them",
+            f"{'both are' if section.has('min_lr') else 'neither is'} given",
+            "min_lr_rate=0.1 is a tenth of lr.",
         )
     if section.has("min_lr_rate"):
         return section.required("min_lr_rate")
@@ -218,7 +223,7 @@ def _base(section: Section, key: str) -> Number:
             "lr",
             f"{key} is a rate, and the schedule a multiple: add the optimizer's rate, lr=5e-5.",
         )
-    return section.required("lr", _BASE)
+    return section.required("lr", RATE)
 
 
 _RISES: Final[Mapping[str, Callable[[Number, Number], Schedule]]] = {

@@ -1,0 +1,157 @@
+"""YAML as data, parsed once: limits hold while it is read, and tags call nothing."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, Final, cast
+
+from stepsize.errors import MissingExtra, TextError
+
+__all__ = ["read_yaml"]
+
+_DEEPEST: Final = 64
+# An alias repeats a part of the file, and aliases of aliases multiply: a few lines could stand for
+# more than any memory holds.
+_MOST_VALUES: Final = 500_000
+
+
+def read_yaml(call: str, text: str) -> Any:
+    """What a YAML text holds: mappings, lists, texts and numbers.
+
+    A mapping with a tag of the file's own, such as PaddleDetection's ``!CosineDecay``, is a mapping
+    with the tag as its ``name``.
+
+    Args:
+        call: What is being read, for the messages.
+        text: The YAML.
+
+    Raises:
+        TextError: It is not YAML, nests deeper than 64 levels, or stands for too many values.
+        MissingExtra: PyYAML is not installed.
+    """
+    try:
+        yaml: Any = import_module("yaml")
+    except ImportError as error:
+        raise MissingExtra(call, "yaml", "yaml") from error
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        node = _Composer(call, yaml).compose(yaml.parse(text, Loader=loader))
+        return None if node is None else _Builder(call, yaml).build(node)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, TextError):
+            raise
+        raise TextError(
+            call,
+            "it is not YAML",
+            " ".join(str(error).split())[:150],
+            "Correct the file, or write the schedule as an expression.",
+        ) from error
+
+
+class _Composer:
+    """Nodes from events, without recursion."""
+
+    def __init__(self, call: str, yaml: Any) -> None:
+        self._call, self._yaml = call, yaml
+        self._resolver = yaml.resolver.Resolver()
+        self._anchors: dict[str, Any] = {}
+        self._open: list[Any] = []
+        self._first: Any = None
+
+    def compose(self, events: Iterator[Any]) -> Any:
+        """The first document's root; None where there is no document."""
+        yaml = self._yaml
+        for event in events:
+            match event:
+                case yaml.ScalarEvent():
+                    tag = event.tag or self._resolver.resolve(
+                        yaml.ScalarNode, event.value, event.implicit
+                    )
+                    self._add(event, yaml.ScalarNode(tag, event.value))
+                case yaml.SequenceStartEvent():
+                    self._begin(event, yaml.SequenceNode(event.tag or "", []))
+                case yaml.MappingStartEvent():
+                    self._begin(event, yaml.MappingNode(event.tag or "", []))
+                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                    self._open.pop()
+                case yaml.AliasEvent():
+                    if event.anchor not in self._anchors:
+                        raise ValueError(f"*{event.anchor} is not defined")
+                    self._add(None, self._anchors[event.anchor])
+                case yaml.DocumentEndEvent():
+                    break
+                case _:
+                    pass
+        return self._first
+
+    def _begin(self, event: Any, node: Any) -> None:
+        self._add(event, node)
+        self._open.append(node)
+        if len(self._open) > _DEEPEST:
+            raise TextError(self._call, f"a configuration nests at most {_DEEPEST} levels deep")
+
+    def _add(self, event: Any, node: Any) -> None:
+        if event is not None and event.anchor:
+            self._anchors[event.anchor] = node
+        if not self._open:
+            self._first = node
+        else:
+            self._open[-1].value.append(node)
+
+
+class _Builder:
+    """Plain data from nodes."""
+
+    def __init__(self, call: str, yaml: Any) -> None:
+        self._call, self._yaml = call, yaml
+        self._scalars = yaml.constructor.SafeConstructor()
+        self._left = _MOST_VALUES
+
+    def build(self, node: Any, level: int = 0) -> Any:
+        """The value of a node. An alias is built where it stands, so that the count holds."""
+        self._left -= 1
+        if self._left < 0 or level > _DEEPEST:
+            raise TextError(
+                self._call,
+                f"a configuration stands for at most {_MOST_VALUES:,} values",
+                "its aliases (*name) repeat more",
+                "Write out what they stand for.",
+            )
+        if isinstance(node, self._yaml.ScalarNode):
+            return self._scalar(node)
+        if isinstance(node, self._yaml.SequenceNode):
+            return [self.build(each, level + 1) for each in node.value]
+        return self._mapping(node, level)
+
+    def _scalar(self, node: Any) -> Any:
+        if node.tag.startswith("tag:yaml.org,2002:python/"):
+            raise ValueError(f"the tag {node.tag} asks for Python objects")
+        if node.tag.startswith("!"):
+            return f"{node.tag} {node.value}".strip()
+        return self._scalars.construct_object(node)
+
+    def _mapping(self, node: Any, level: int) -> dict[str, Any]:
+        if node.tag.startswith("tag:yaml.org,2002:python/"):
+            raise ValueError(f"the tag {node.tag} asks for Python objects")
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        if node.tag.startswith("!"):
+            own["name"] = node.tag[1:]
+        values = iter(node.value)
+        for key_node, value_node in zip(values, values, strict=True):
+            if getattr(key_node, "tag", "") == "tag:yaml.org,2002:merge":
+                merged |= self._merged(self.build(value_node, level + 1))
+                continue
+            key = self.build(key_node, level + 1)
+            if isinstance(key, dict | list):
+                raise TextError(self._call, "the keys of a configuration must be text")
+            own[str(key)] = self.build(value_node, level + 1)
+        return merged | own
+
+    @staticmethod
+    def _merged(given: Any) -> dict[str, Any]:
+        several = cast(list[Any], given) if isinstance(given, list) else [given]
+        merged: dict[str, Any] = {}
+        for each in reversed(several):
+            if isinstance(each, dict):
+                merged |= cast(dict[str, Any], each)
+        return merged
