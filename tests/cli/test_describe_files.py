@@ -21,6 +21,8 @@ SCHEDULER = {
         "warmup_type": "linear",
     },
 }
+# Each list repeats the one before ten times.
+NESTED = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
 BY_EPOCH = {"type": "CosineAnnealingLR", "end": 5}
 
 
@@ -66,7 +68,7 @@ def test_files_and_texts_are_described_in_their_order(stepsize: Call, tmp_path: 
     path = written(tmp_path, SCHEDULER)
     result = stepsize("describe", "Linear(3)", path, "Linear(3)", "Linear(3)", "--csv")
     names = [line.split(",")[0] for line in result.stdout.splitlines()]
-    assert names == ["name", "Linear(3)", str(path), "Linear(3)", "Linear(3) (2)"]
+    assert names == ["name", "Linear(3)", str(path), "Linear(3) (2)", "Linear(3) (3)"]
 
 
 def test_a_base_on_the_command_line_stands_for_the_files(stepsize: Call, tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_a_base_on_the_command_line_stands_for_the_files(stepsize: Call, tmp_pat
 
 def test_epochs_are_counted_with_the_option(stepsize: Call, tmp_path: Path) -> None:
     path = written(tmp_path, BY_EPOCH)
-    assert "Give steps_per_epoch=" in refusal(stepsize("describe", path))
+    assert "Give --steps-per-epoch" in refusal(stepsize("describe", path))
     result = stepsize("describe", path, "--steps-per-epoch", 20)
     assert "Length   80 steps" in result.stdout
 
@@ -120,8 +122,8 @@ main()
         ("[" * 100_000, "must be JSON"),
         ("9" * 5_000, "must be JSON"),
         ("3", "must be a mapping or a list of them, but is a int"),
-        ("{}", "none is recognised"),
-        ('{"a": "' + "x" * 200_000 + '"}', "at most 200,000 bytes"),
+        ("{}", "holds no schedule"),
+        ('{"a": "' + "x" * 2_000_000 + '"}', "at most 2,000,000 bytes"),
         ('{"type": "LambdaLR", "lr_lambda": "lambda t: 1"}', "but is 'LambdaLR'"),
         ('{"sched": "plateau", "num_epochs": 9}', "which reacts to a metric"),
     ],
@@ -150,9 +152,11 @@ def test_a_file_that_is_no_text_is_refused(stepsize: Call, tmp_path: Path) -> No
     [
         ("a: [1", "must be YAML"),
         ("!!python/object/apply:os.system ['true']", "must be YAML"),
-        ("a: &a {type: x}\n" + "b: [" + "*a, " * 30 + "]", "at most 20 aliases"),
-        ("&a {type: StepLR, step_size: 3, by_epoch: false, milestones: *a}", "'milestones' is not"),
-        ("&a [*a]", "must be a mapping"),
+        ("a0: &a0 [1, 2]\n" + NESTED, "at most 500,000 values"),
+        ("[" * 60_000, "at most 64 levels deep"),
+        ("- " * 60_000, "at most 64 levels deep"),
+        ("&a {type: StepLR, step_size: 3, milestones: *a}", "at most 500,000 values"),
+        ("&a [*a]", "at most 500,000 values"),
         ("sched: 2024-01-01", "sched must be one of"),
     ],
 )

@@ -125,7 +125,18 @@ def test_the_whole_configuration_names_the_optimizers_rate() -> None:
 
 def test_numbers_that_the_trainer_would_fill_in_are_refused() -> None:
     with pytest.raises(InvalidValue, match="'auto', which the Trainer fills in"):
-        read("WarmupLR", warmup_max_lr="auto")
+        from_deepspeed({"type": "WarmupLR", "params": {"warmup_max_lr": "auto"}})
+
+
+def test_auto_is_filled_in_by_the_base_rate_and_the_length_that_are_given() -> None:
+    params = {"warmup_min_lr": "auto", "warmup_max_lr": "auto", "total_num_steps": "auto"}
+    config = {"type": "WarmupDecayLR", "params": params | {"warmup_num_steps": 10}}
+    found = from_deepspeed(config, base=0.5, steps=100)
+    assert (found.base, found.schedule.text) == (
+        0.5,
+        "Hold(1, value=0) >> LogWarmup(9).until(10) >> Linear(90)",
+    )
+    assert any("'auto'" in note or '"auto"' in note for note in found.notes)
 
 
 def test_a_rate_per_group_is_refused() -> None:

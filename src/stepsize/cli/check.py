@@ -88,7 +88,7 @@ def command(
                 steps,
                 steps_per_epoch=horizon.steps_per_epoch,
                 optimizer=optimizer,
-                base=base,
+                base=spec.imported.base if base is None and spec.imported else base,
             )
         ]
     ]

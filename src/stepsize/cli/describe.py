@@ -2,17 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from itertools import groupby
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, Final
 
 import click
 
-from stepsize.cli.config_file import is_config_file, read_config_file
 from stepsize.cli.options import base_option, script_options, specs_argument, steps_option
 from stepsize.cli.screen import answer, print_csv, print_json
-from stepsize.cli.spec import Spec, all_specs, given_horizon
+from stepsize.cli.spec import Spec
 from stepsize.cli.view import View, view
 from stepsize.importers import Imported
 from stepsize.schedules.summary import PhaseSummary, Summary
@@ -42,23 +39,13 @@ SUMMARY_COLUMNS: Final = (
 _MOST_PHASES_SHOWN: Final = 12
 
 
-@dataclass(frozen=True)
-class _Described:
-    """A schedule to describe, and where it was read from if that was a configuration file."""
-
-    spec: Spec
-    imported: Imported | None = None
-
-
 @click.command("describe")
 @specs_argument
 @steps_option
 @base_option
 @script_options("the numbers")
-@click.pass_context
 def command(
-    ctx: click.Context,
-    specs: tuple[Spec | Path, ...],
+    specs: tuple[Spec, ...],
     steps: int | None,
     base: float | None,
     as_json: bool,
@@ -66,9 +53,9 @@ def command(
 ) -> None:
     """Say in words what a schedule does: its phases, its peak and floor, its average and sum.
 
-    FILE.json or FILE.yaml is a configuration of another tool: of Keras, timm, mmengine, DeepSpeed,
-    Megatron, or the training arguments of transformers. If it counts epochs, give
-    --steps-per-epoch.
+    SPEC is also a configuration of another tool: FILE.json, .yaml, .toml, or a .py of literals,
+    which is not run. docs/en/configurations.md lists the tools. Where it counts epochs, give
+    --steps-per-epoch; where it does not say the length of the run, --steps.
 
     \b
     Examples:
@@ -77,51 +64,23 @@ def command(
       stepsize describe ds_config.json
       stepsize describe args.yaml --steps-per-epoch 1251
     """
-    per_epoch = given_horizon(ctx).steps_per_epoch
-    described = [
-        _Described(each) if isinstance(each, Spec) else _read(each, base, per_epoch)
-        for each in specs
-    ]
-    views = [view((each.spec,), steps, _base(each, base)) for each in described]
-    summaries = [shown.summary(each.spec) for shown, each in zip(views, described, strict=True)]
+    views = [view((spec,), steps, base) for spec in specs]
+    summaries = [shown.summary(spec) for shown, spec in zip(views, specs, strict=True)]
     if as_csv:
-        pairs = zip(described, summaries, strict=True)
-        print_csv(SUMMARY_COLUMNS, [summary_row(each.spec, summary) for each, summary in pairs])
+        pairs = zip(specs, summaries, strict=True)
+        print_csv(SUMMARY_COLUMNS, [summary_row(spec, summary) for spec, summary in pairs])
     elif as_json:
-        pairs = zip(described, summaries, strict=True)
-        print_json([_record(each, summary) for each, summary in pairs])
+        pairs = zip(specs, summaries, strict=True)
+        print_json([_record(spec, summary) for spec, summary in pairs])
     else:
-        rows = zip(views, described, summaries, strict=True)
-        for index, (shown, each, summary) in enumerate(rows):
-            answer(*([""] if index else []), *_sentences(shown, each, summary))
+        rows = zip(views, specs, summaries, strict=True)
+        for index, (shown, spec, summary) in enumerate(rows):
+            answer(*([""] if index else []), *_sentences(shown, spec, summary))
 
 
-def _specs_and_files(
-    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
-) -> tuple[Spec | Path, ...]:
-    found: list[Spec | Path] = []
-    for are_files, group in groupby(values, is_config_file):
-        alike = tuple(group)
-        found += map(Path, alike) if are_files else all_specs(ctx, param, alike)
-    return tuple(found)
-
-
-# As for all commands, and here also configuration files.
-next(each for each in command.params if each.name == "specs").callback = _specs_and_files
-
-
-def _read(path: Path, base: float | None, steps_per_epoch: float | None) -> _Described:
-    imported = read_config_file(path, base, steps_per_epoch)
-    return _Described(Spec(str(path), imported.schedule, named=True), imported)
-
-
-def _base(described: _Described, base: float | None) -> float | None:
-    return base if described.imported is None else described.imported.base
-
-
-def _record(described: _Described, summary: Summary) -> dict[str, Any]:
-    record = summary_record(described.spec, summary)
-    imported = described.imported
+def _record(spec: Spec, summary: Summary) -> dict[str, Any]:
+    record = summary_record(spec, summary)
+    imported = spec.imported
     if imported is None:
         return record
     momentum = None if imported.momentum is None else imported.momentum.text
@@ -143,8 +102,8 @@ def summary_record(spec: Spec, summary: Summary) -> dict[str, Any]:
     )
 
 
-def _sentences(shown: View, described: _Described, summary: Summary) -> Iterator[str]:
-    spec, imported = described.spec, described.imported
+def _sentences(shown: View, spec: Spec, summary: Summary) -> Iterator[str]:
+    imported = spec.imported
     are_rates = shown.base is not None or spec.absolute
     yield spec.given.text if not spec.named else f"{spec.name}: {spec.given.text}"
     yield f"The values are {'rates' if are_rates else 'multiples of the base rate'}."

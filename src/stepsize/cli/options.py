@@ -76,6 +76,7 @@ def base_option(command: Command) -> Command:
         "--base",
         metavar="RATE",
         type=float,
+        is_eager=True,  # a configuration's floors are multiples of it
         callback=_base,
         help="The base rate, for example 3e-4: show rates instead of multiples. It does not apply "
         "to Absolute(...).",

@@ -8,12 +8,19 @@ from typing import Any, Final
 
 import click
 
-from stepsize.errors import TextError
+from stepsize.cli.refusal import Refusal
+from stepsize.errors import StepsizeError, TextError
+from stepsize.importers import Imported, is_configuration, read_configuration
 from stepsize.schedules import Absolute, Horizon, Schedule, parse
 from stepsize.words import closest, shortened
 
 __all__ = ["SPEC", "Spec", "all_specs", "given_horizon", "remember_size"]
 
+_OPTIONS: Final = {
+    "base": "--base",
+    "steps": "--steps",
+    "steps_per_epoch": "--steps-per-epoch",
+}
 _LARGEST_FILE: Final = 1_000_000
 _SIZES: Final = "stepsize.horizon"
 # A name stands before the first "=", and no bracket does: "ours = Cosine(100, end=0.1)".
@@ -28,11 +35,13 @@ class Spec:
         name: What to call it: its name, or the text as typed.
         given: The schedule, or the marked one.
         named: Whether the user gave the name.
+        imported: What was read, where a configuration of another tool was given.
     """
 
     name: str
     given: Schedule | Absolute
     named: bool
+    imported: Imported | None = None
 
     @property
     def schedule(self) -> Schedule:
@@ -55,7 +64,7 @@ class _SpecType(click.ParamType):  # pyright: ignore[reportMissingTypeArgument] 
     ) -> Schedule | Absolute:
         if isinstance(value, Schedule | Absolute):
             return value
-        specs = list(_specs(value, given_horizon(ctx)))
+        specs = list(_specs(value, ctx))
         if len(specs) > 1:
             self.fail(f"{value} holds {len(specs)} schedules, and one is needed.", param, ctx)
         return specs[0].given
@@ -69,10 +78,9 @@ def all_specs(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Spec, ...]:
     """A click callback: all schedules of all arguments, no two under one name."""
-    horizon = given_horizon(ctx)
     taken: set[str] = set()
     specs: list[Spec] = []
-    for spec in (each for value in values for each in _specs(value, horizon)):
+    for spec in (each for value in values for each in _specs(value, ctx)):
         name, number = spec.name, 1
         while name in taken:
             number += 1
@@ -97,8 +105,11 @@ def given_horizon(ctx: click.Context | None) -> Horizon:
     return Horizon(**{field.name: given.get(field.name) for field in fields(Horizon)})
 
 
-def _specs(value: str, horizon: Horizon) -> Iterator[Spec]:
-    path = Path(value)
+def _specs(value: str, ctx: click.Context | None) -> Iterator[Spec]:
+    if is_configuration(value) and "(" not in value:
+        yield _imported(value, ctx)
+        return
+    path, horizon = Path(value), given_horizon(ctx)
     if _exists(path):
         yield from _read(path, horizon)
         return
@@ -110,6 +121,20 @@ def _specs(value: str, horizon: Horizon) -> Iterator[Spec]:
             _neighbour(path),
         )
     yield _parsed(value, horizon)
+
+
+def _imported(path: str, ctx: click.Context | None) -> Spec:
+    horizon = given_horizon(ctx)
+    try:
+        imported = read_configuration(
+            path,
+            base=None if ctx is None else ctx.params.get("base"),
+            steps=None if horizon.steps is None else int(horizon.steps),
+            steps_per_epoch=horizon.steps_per_epoch,
+        )
+    except StepsizeError as error:
+        raise Refusal(error.told(options=_OPTIONS)) from error
+    return Spec(path, imported.schedule, named=True, imported=imported)
 
 
 def _means_path(path: Path) -> bool:

@@ -147,4 +147,10 @@ def view(specs: tuple[Spec, ...], steps: int | None, base: float | None) -> View
                 "Say how much of it to look at, for example --steps 1000.",
             )
         steps = max(1, math.ceil(max(ending)))
-    return View(specs, steps, base)
+    return View(specs, steps, _read_base(specs) if base is None else base)
+
+
+def _read_base(specs: tuple[Spec, ...]) -> float | None:
+    """The base rate that all configurations name, if nothing else is shown."""
+    bases = {None if spec.imported is None else spec.imported.base for spec in specs}
+    return bases.pop() if len(bases) == 1 else None

@@ -1,7 +1,7 @@
 """Schedules of Composer and llm-foundry, by their YAML with lengths such as ``"100ba"``."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final, cast
 
 from stepsize.errors import InvalidValue
 from stepsize.importers._format import Format
@@ -177,8 +177,9 @@ def _step(section: Section, lengths: _Lengths) -> Schedule:
 
 def _multi_step(section: Section, lengths: _Lengths) -> Schedule:
     gamma = section.number("gamma", 0.1, FLOOR)
-    milestones = section.get("milestones") or []
-    if isinstance(milestones, str) or not isinstance(milestones, list) or not milestones:
+    given = section.get("milestones")
+    milestones = cast(list[Any], given) if isinstance(given, list) else []
+    if not milestones:
         raise section.lacks("milestones", "Add the positions of the drops.")
     rise, _ = _warm(section, lengths)
     drops = {lengths.of("scheduler.milestones", each): gamma for each in milestones}

@@ -107,7 +107,7 @@ def _document(path: Path) -> Any:
     except (ValueError, RecursionError) as error:
         raise TextError(
             str(path),
-            f"it is not {_named(kind)}",
+            f"it must be {_named(kind)}",
             " ".join(str(error).split())[:150],
             "Correct the file, or write the schedule as an expression.",
         ) from error
@@ -177,7 +177,7 @@ def _training_arguments(path: Path) -> tuple[Path, Section] | None:
             continue
         try:
             document = _document(each)
-            section = Section(str(each), document) if isinstance(document, Mapping) else None
+            section = Section(str(each), document)
         except (StepsizeError, OSError):
             continue
         if section is not None and TRAINING_ARGUMENTS.recognises(section):

@@ -52,11 +52,11 @@ class _Numbers:
 
 
 def _rate(optimization: Section, section: Section, facts: RunFacts) -> float:
-    given = optimization.get("lr")
+    given: Any = optimization.get("lr")
     if given is None:
         given = section.get("lr")
-    if isinstance(given, list) and cast(list[Any], given):
-        given = cast(list[Any], given)[0]
+    rates = cast(list[Any], given) if isinstance(given, list) else [given]
+    given = rates[0] if rates else None
     return facts.required_rate(Section(section.call, {"lr": given}, "optimization."), "lr")
 
 

@@ -1,7 +1,6 @@
 """Python files as data: literals are read from the syntax tree, and nothing is run."""
 
 import ast
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
@@ -14,12 +13,12 @@ _LARGEST_EXPONENT: Final = 64
 _DEEPEST: Final = 80
 
 _OPERATORS: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Add: lambda left, right: left + right,
+    ast.Sub: lambda left, right: left - right,
+    ast.Mult: lambda left, right: left * right,
+    ast.Div: lambda left, right: left / right,
+    ast.FloorDiv: lambda left, right: left // right,
+    ast.Mod: lambda left, right: left % right,
 }
 
 
@@ -54,7 +53,7 @@ def read_literals(call: str, text: str) -> dict[str, Any]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise TextError(
             call,
-            "it is not a Python file",
+            "it must be Python",
             " ".join(str(error).split())[:150],
             "Correct the file, or write the schedule as an expression.",
         ) from error
@@ -144,10 +143,10 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
             return -inside if isinstance(inside, int | float) else Computed(_source(node))
         case ast.BinOp(left=left, op=op, right=right):
             return _calculated(op, _value(left, known), _value(right, known), node)
-        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if isinstance(
-            known.get(name), dict
-        ):
-            return known[name].get(attribute, Computed(_source(node)))
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+            inside = known.get(name)
+            attributes = cast(dict[str, Any], inside) if isinstance(inside, dict) else {}
+            return attributes.get(attribute, Computed(_source(node)))
         case _:
             return Computed(_source(node))
 

@@ -162,7 +162,7 @@ def _piece(section: Section, run: _Run) -> _Piece:
     if by_epoch and per_epoch is None:
         raise section.lacks(
             "steps_per_epoch",
-            "Give steps_per_epoch=..., the optimizer steps per epoch; 1 counts in epochs.",
+            "Give {steps_per_epoch}, the optimizer steps per epoch; 1 counts in epochs.",
         )
     # The factor of the scheduler's own numbers, and the steps of one of its positions.
     unit = per_epoch or 1 if converted else 1

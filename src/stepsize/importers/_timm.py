@@ -139,7 +139,7 @@ class _Settings:
         if updates_per_epoch is None and named is None:
             raise section.lacks(
                 "updates_per_epoch",
-                "Give updates_per_epoch=..., the optimizer steps per epoch; 1 counts in epochs.",
+                "Give {steps_per_epoch}, the optimizer steps per epoch; 1 counts in epochs.",
             )
         self.updates_per_epoch = named or checked_whole_number(
             call, "updates_per_epoch", updates_per_epoch, COUNT

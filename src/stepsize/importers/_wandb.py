@@ -14,19 +14,12 @@ def without_wandb(document: Mapping[str, Any]) -> Mapping[str, Any]:
     >>> without_wandb({"wandb_version": 1, "lr": {"desc": None, "value": 0.1}})
     {'lr': 0.1}
     """
-    wrapped = [
-        value
-        for key, value in document.items()
-        if key not in _MARKS and isinstance(value, Mapping) and "value" in value
-    ]
-    marked = any(key in document for key in _MARKS)
-    others = [key for key in document if key not in _MARKS]
-    if not wrapped or not (marked or len(wrapped) == len(others)):
+    own = {key: value for key, value in document.items() if key not in _MARKS}
+    wrapped = sum(map(_is_wrapped, own.values()))
+    if not wrapped or (len(own) == len(document) and wrapped < len(own)):
         return document
-    return {
-        key: cast(Mapping[str, Any], value)["value"]
-        if isinstance(value, Mapping) and "value" in value
-        else value
-        for key, value in document.items()
-        if key not in _MARKS
-    }
+    return {key: value["value"] if _is_wrapped(value) else value for key, value in own.items()}
+
+
+def _is_wrapped(value: object) -> bool:
+    return isinstance(value, Mapping) and "value" in cast(Mapping[Any, Any], value)

@@ -41,7 +41,7 @@ def read_yaml(call: str, text: str) -> Any:
             raise
         raise TextError(
             call,
-            "it is not YAML",
+            "it must be YAML",
             " ".join(str(error).split())[:150],
             "Correct the file, or write the schedule as an expression.",
         ) from error
@@ -116,6 +116,8 @@ class _Builder:
                 "its aliases (*name) repeat more",
                 "Write out what they stand for.",
             )
+        if node.tag.startswith("tag:yaml.org,2002:python/"):
+            raise ValueError(f"the tag {node.tag} asks for Python objects")
         if isinstance(node, self._yaml.ScalarNode):
             return self._scalar(node)
         if isinstance(node, self._yaml.SequenceNode):
@@ -123,15 +125,11 @@ class _Builder:
         return self._mapping(node, level)
 
     def _scalar(self, node: Any) -> Any:
-        if node.tag.startswith("tag:yaml.org,2002:python/"):
-            raise ValueError(f"the tag {node.tag} asks for Python objects")
         if node.tag.startswith("!"):
             return f"{node.tag} {node.value}".strip()
         return self._scalars.construct_object(node)
 
     def _mapping(self, node: Any, level: int) -> dict[str, Any]:
-        if node.tag.startswith("tag:yaml.org,2002:python/"):
-            raise ValueError(f"the tag {node.tag} asks for Python objects")
         merged: dict[str, Any] = {}
         own: dict[str, Any] = {}
         if node.tag.startswith("!"):
