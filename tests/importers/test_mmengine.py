@@ -229,7 +229,7 @@ def test_what_cannot_be_read_is_named(scheduler: dict[str, Any], message: str) -
 
 
 def test_epochs_need_their_length_in_steps() -> None:
-    with pytest.raises(InvalidValue, match="Give steps_per_epoch="):
+    with pytest.raises(InvalidValue, match="Give steps_per_epoch,"):
         from_mmengine({"type": "StepLR", "step_size": 3})
 
 

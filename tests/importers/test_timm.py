@@ -128,7 +128,7 @@ def test_a_plateau_is_refused_with_what_to_write_instead() -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(InvalidValue, match="Give updates_per_epoch="):
+    with pytest.raises(InvalidValue, match="Give steps_per_epoch,"):
         from_timm({"sched": "cosine"})
     with pytest.raises(InvalidValue, match="min_lr is a rate"):
         from_timm({"sched": "cosine", "min_lr": 1e-5}, updates_per_epoch=1)

@@ -28,6 +28,7 @@ __all__ = ["View", "view"]
 Array: TypeAlias = NDArray[np.float64]
 
 _FEWEST_POSITIONS: Final = 2_000
+_ENDLESS_CONFIGURATION: Final = 1_000  # what is shown of a configuration that holds the rate
 _MOST_VALUES: Final = 1_000_000
 _MOST_CURVES: Final = 50
 
@@ -139,6 +140,8 @@ def view(specs: tuple[Spec, ...], steps: int | None, base: float | None) -> View
     if steps is None:
         lengths = [spec.schedule.length for spec in specs]
         ending = [length for length in lengths if math.isfinite(length)]
+        if not ending and all(spec.imported for spec in specs):
+            ending = [_ENDLESS_CONFIGURATION]
         if not ending:
             raise EndlessSchedule(
                 specs[0].name,

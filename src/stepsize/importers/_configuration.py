@@ -180,6 +180,6 @@ def _training_arguments(path: Path) -> tuple[Path, Section] | None:
             section = Section(str(each), document)
         except (StepsizeError, OSError):
             continue
-        if section is not None and TRAINING_ARGUMENTS.recognises(section):
+        if TRAINING_ARGUMENTS.recognises(section):
             found.append((each, section))
     return found[0] if len(found) == 1 else None

@@ -52,7 +52,7 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     if extra:
         notes += (f"{math.floor(extra):,} more steps follow, at the last value.",)
     settings.ignore("weight_decay", "momentum", "seq_len", "val_tokens")
-    return Imported(schedule, base, notes=(*notes, *settings.rest()))
+    return Imported(schedule, base, notes=(*notes, *document.rest()))
 
 
 MODDED_NANOGPT = Format(

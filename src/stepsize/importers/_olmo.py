@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from stepsize.checks import checked_number
 from stepsize.errors import InvalidValue
 from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._run_facts import RunFacts, as_multiple
-from stepsize.importers._section import FLOOR, PART, Section
+from stepsize.importers._section import FLOOR, LENGTH, PART, Section
 from stepsize.schedules import Constant, Cosine, InverseSqrt, Linear, Schedule, Warmup
 
 __all__ = ["OLMO"]
@@ -78,6 +79,7 @@ def _length(
             f"{section.path}{key} must be a number of steps, or of tokens such as '2e12T'",
             f"is {given!r}",
         ) from None
+    number = checked_number(section.call, f"{section.path}{key}", number, LENGTH)
     return number / (_tokens_per_step(document) if in_tokens and per_step == 1 else per_step)
 
 

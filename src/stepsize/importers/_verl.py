@@ -43,10 +43,11 @@ def _read(document: Section, facts: RunFacts) -> Imported:
         optim.ignore("min_lr_ratio", "num_cycles")
     else:
         schedule = _cosine(optim, total, warmup)
-    notes = optim.rest()
+    notes: tuple[str, ...] = ()
     if document.holds("critic.optim"):
-        notes = ("The critic has a schedule of its own, critic.optim, which is not read.", *notes)
-    return Imported(schedule, base, notes=notes)
+        notes = ("The critic has a schedule of its own, critic.optim, which is not read.",)
+        document.section("critic").ignore("optim")
+    return Imported(schedule, base, notes=(*notes, *document.rest()))
 
 
 def _style(optim: Section, default: str) -> str:
