@@ -5,9 +5,9 @@ The open core: schedules, recipes, ``parse``, ``Policy`` and the errors. No fram
 name.
 """
 
-from stepsize import errors, policy, schedules, signals
+from stepsize import errors, schedules, signals
+from stepsize.driving import Policy, PolicyState, Rewound
 from stepsize.errors import *
-from stepsize.policy import *
 from stepsize.schedules import *
 from stepsize.signals import *
 
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 # Without this list, a star import would also take the rooms: ``torch`` would be ``stepsize.torch``.
 __all__ = ["__version__"]
 __all__ += errors.__all__
-__all__ += policy.__all__
+__all__ += ["Policy", "PolicyState", "Rewound"]
 __all__ += schedules.__all__
 # Only what users write; drivers import the rest by name.
-__all__ += [name for name in signals.__all__ if name != "named_by_group"]
+__all__ += signals.__all__

@@ -87,7 +87,7 @@ class Range:
                 (self.maximum, f"at most {self.maximum:g}"),
                 (self.below, f"below {self.below:g}"),
             )
-            if math.isfinite(limit)
+            if math.isfinite(limit) and limit != MOST_STEPS  # of steps, that goes without saying
         ]
 
 
@@ -189,7 +189,7 @@ def checked_name(call: str, name: str, value: Any, what: str, example: str) -> s
 
 
 def checked_instance(
-    call: str, name: str, value: Any, wanted: type[T], what: str, remedy: str
+    call: str, name: str, value: Any, wanted: type[T] | tuple[type[T], ...], what: str, remedy: str
 ) -> T:
     """``value`` if it is an instance of ``wanted``.
 
@@ -197,7 +197,7 @@ def checked_instance(
         call: The call as typed.
         name: The argument's name.
         value: What was given.
-        wanted: The class.
+        wanted: The class, or several.
         what: The class in words: "a schedule".
         remedy: What to write instead.
 

@@ -19,7 +19,6 @@ __all__ = [
     "Sink",
     "Stop",
     "Tick",
-    "named_by_group",
 ]
 
 
@@ -98,19 +97,6 @@ class Tick:
     quantities: Mapping[str, float] = field(default_factory=dict[str, float])
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     decisions: tuple[Decision, ...] = ()
-
-
-def named_by_group(
-    quantity: str, names: Sequence[str], values: Sequence[float]
-) -> dict[str, float]:
-    """The values of a quantity as ticks name them.
-
-    >>> named_by_group("lr", ["0"], [0.1]), named_by_group("lr", ["body", "head"], [0.1, 0.2])
-    ({'lr': 0.1}, {'lr/body': 0.1, 'lr/head': 0.2})
-    """
-    if len(values) == 1:
-        return {quantity: values[0]}
-    return {f"{quantity}/{name}": value for name, value in zip(names, values, strict=True)}
 
 
 class Controller(Protocol):

@@ -15,8 +15,8 @@ import pytest
 from click.testing import Result
 
 from stepsize.controllers import Guard
+from stepsize.driving import Policy
 from stepsize.find import recommend
-from stepsize.policy import Policy
 from stepsize.record import read_runs
 from stepsize.report.history import History
 from stepsize.testing.training import Bowl

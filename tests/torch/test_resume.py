@@ -70,7 +70,7 @@ def resume(
     rate: Attachment | None = None
     for act in order:
         if act == "attach":
-            rate = attach(optimizer, **driven)
+            rate = attach(optimizer, **driven, resume=True)
         elif act == "load optimizer":
             optimizer.load_state_dict(copy.deepcopy(saved["optimizer"]))
         else:
@@ -177,7 +177,7 @@ def test_a_rate_set_in_the_group_after_loading_is_its_new_base() -> None:
     resumed = sgd([0.1])
     resumed.load_state_dict(first.state_dict())
     resumed.param_groups[0]["lr"] = 0.5
-    attach(resumed, Linear(10))
+    attach(resumed, Linear(10), resume=False)
     assert rates(resumed) == [0.5]
 
 
@@ -336,7 +336,9 @@ def test_a_state_from_before_controllers_had_texts_is_read() -> None:
     rate = attach(first, policy)
     rate.observe(loss=1.0)
     saved = rate.state_dict()
-    del saved["optimizers"][0]["quantities"]["lr"]["tracks"][0]["progress"]["controllers"]
+    body = json.loads(saved["stepsize"])
+    del body["optimizers"][0]["quantities"]["lr"]["tracks"][0]["progress"]["controllers"]
+    saved = {"stepsize": json.dumps(body)}
 
     resumed = attach(again, policy)
     resumed.load_state_dict(saved)
@@ -362,7 +364,7 @@ def test_what_is_no_state_is_refused_and_changes_nothing(damage: Any) -> None:
     follow(optimizer, 3)
     before = rate.state_dict()
     with pytest.raises(StateError, match=r"rate\.load_state_dict"):
-        rate.load_state_dict(damage(before))
+        rate.load_state_dict(damage(json.loads(before["stepsize"])))
     assert rate.state_dict() == before
     assert rates(optimizer) == [0.1 * 0.7]
 

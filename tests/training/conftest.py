@@ -10,7 +10,7 @@ import pytest
 
 from stepsize.signals import Observation
 from stepsize.testing.training import check_training
-from stepsize.training import Factors, Group, Part
+from stepsize.training import Factors, Group, ValueRange
 
 Batch = tuple[np.ndarray, np.ndarray]
 Change = Callable[[Batch], Batch]
@@ -92,16 +92,16 @@ class Stream:
         for _ in range(steps):
             self._draw()
 
-    def examine(self) -> Sequence[Part]:
+    def examine(self) -> Sequence[ValueRange]:
         assert self._last is not None
         named = {"x": self._last[0], "y": self._last[1], "the gradient": self._gradient}
         return [_part(name, values) for name, values in named.items()]
 
 
-def _part(name: str, values: np.ndarray) -> Part:
+def _part(name: str, values: np.ndarray) -> ValueRange:
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (nan, nan)
-    return Part(name, float(low), float(high), int(values.size - finite.size))
+    return ValueRange(name, float(low), float(high), int(values.size - finite.size))
 
 
 @pytest.fixture(scope="session")

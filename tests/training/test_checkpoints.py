@@ -216,10 +216,10 @@ def _with_checksum(text: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"[]", "no checkpoint"),
-        (b"{", "no checkpoint"),
-        (b'{"version": 9}', "version 9, and this stepsize reads version 1"),
-        (b'{"version": 1, "progress": 3}', "no checkpoint of such a run"),
+        (b"[]", "holds checkpoints of this run"),
+        (b"{", "holds checkpoints of this run"),
+        (b'{"version": 9}', "reads the versions 1 to 2, but the checkpoint has version 9"),
+        (b'{"version": 1, "progress": 3}', "holds checkpoints of this run"),
     ],
 )
 def test_a_file_that_is_no_checkpoint_is_named(
@@ -260,9 +260,14 @@ def test_of_other_controllers_each_that_stayed_keeps_its_memory(
     assert f"now [{stop!r}, {late!r}]; those that differ start anew" in str(caught[0].message)
     body = json.loads(max(tmp_path.glob("*.json")).read_bytes().partition(b"\n")[2])
     fresh = stop.observe(stop.init(), Observation(ticks[0].metrics))[0].keys()
-    first, second = body["states"]["lr"]["memories"]
+    first, second = _progress_of_lr(body["driven"])["memories"]
     assert first.keys() == fresh
     assert second.keys() == late.init().keys()
+
+
+def _progress_of_lr(driven: Any) -> Any:
+    saved = json.loads(driven) if isinstance(driven, str) else driven
+    return saved["optimizers"][0]["quantities"]["lr"]["tracks"][0]["progress"]
 
 
 def test_a_checkpoint_from_before_controllers_had_texts_is_read(
@@ -272,8 +277,10 @@ def test_a_checkpoint_from_before_controllers_had_texts_is_read(
     (path,) = tmp_path.glob("*.json")
     body = json.loads(path.read_bytes().partition(b"\n")[2])
     del body["evaluated"]
-    for states in (body["states"], *(each["states"] for each in body["ring"])):
-        del states["lr"]["controllers"]
+    for each in (body, *body["ring"]):
+        driven = json.loads(each["driven"])
+        del _progress_of_lr(driven)["controllers"]
+        each["driven"] = json.dumps(driven)
     path.write_bytes(_with_checksum(json.dumps(body).encode()))
     resumed = stream()
     run(resumed, POLICY, 50, checkpoints=tmp_path)
@@ -311,14 +318,14 @@ class Untidy:
 
 
 def test_a_memory_that_is_no_plain_data_is_refused(stream: Any, tmp_path: Path) -> None:
-    with pytest.raises(StateError, match=r"memory is plain data.*but is \(0, 0\)"):
+    with pytest.raises(StateError, match=r"memory: it is plain data.*but is \(0, 0\)"):
         run(stream(), Policy(Constant(), [Untidy()]), 10, checkpoints=tmp_path)
 
 
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"checkpoints": 3}, InvalidType, "a folder is a str"),
+        ({"checkpoints": 3}, InvalidType, "is a folder: a str"),
         ({"every": 0}, InvalidValue, "every must be a whole number"),
         (
             {"checkpoints": __file__},

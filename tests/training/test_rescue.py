@@ -23,11 +23,12 @@ from stepsize import (
     Stop,
 )
 from stepsize.controllers import Guard
+from stepsize.driving import GoBack, Trouble, decide_rewind
 from stepsize.errors import InvalidType, StateError, StepsizeWarning
 from stepsize.record import Recorder, read_runs
 from stepsize.signals import Decision, Observation, Tick
 from stepsize.training import Ring, run
-from stepsize.training.snapshots import Kept
+from stepsize.training.snapshots import Snapshots
 
 GUARDED = Policy(Constant(), [Guard()])
 
@@ -87,8 +88,8 @@ def test_what_was_wrong_with_a_batch_is_said(stream: Any) -> None:
     (at, decision), *others = rewinds(outcome.decisions)
     assert (at, others) == (70, [])
     assert "loss is nan. Back from step 70 to 50. batch 70 is to blame" in str(decision.reason)
-    assert "numbers of the gradient, y are not finite" in str(decision.reason)
-    assert "lr is as it was" in str(decision.reason)
+    assert "numbers of the gradient and y are not finite" in str(decision.reason)
+    assert "lr is unchanged" in str(decision.reason)
 
 
 def test_a_batch_out_of_range_is_found_though_its_damage_shows_later(stream: Any) -> None:
@@ -288,7 +289,7 @@ def test_a_damaged_snapshot_does_not_keep_a_checkpoint_from_being_written(
 
 @given(end=st.integers(0, 3_000), keep=st.integers(1, 6))
 def test_the_ages_of_the_snapshots_grow_and_their_number_does_not(end: int, keep: int) -> None:
-    kept = Kept[None](Ring(every=50, keep=keep))
+    kept = Snapshots[None](Ring(every=50, keep=keep))
     for position in range(end + 1):
         if kept.is_due(position):
             kept.take(position, position, None)
@@ -299,16 +300,21 @@ def test_the_ages_of_the_snapshots_grow_and_their_number_does_not(end: int, keep
     if keep > 1 and end >= 50:
         assert ages[0] >= min(end, 50 * 2 ** (keep - 2)) - 50
     for limit in range(0, end, 130):
-        found = kept.positions[kept.before(limit)]
+        way = decide_rewind(
+            Trouble({0: Rewind(0.5, "")}), kept.positions, max(limit, kept.positions[0]), tried=None
+        )
+        assert isinstance(way, GoBack)
+        assert way.snapshot is not None
+        found = kept.positions[way.snapshot]
         assert found <= limit or found == kept.positions[0]
-        assert kept.snapshot(kept.before(limit)) == found
+        assert kept.snapshot(way.snapshot) == found
 
 
 @pytest.mark.parametrize("given", [{"every": 0}, {"keep": 0}, {"every": 2.5}, {"keep": True}])
 def test_a_bad_ring_is_named(given: Mapping[str, Any]) -> None:
-    with pytest.raises(InvalidValue, match=r"Ring\(.*whole number of at least 1"):
+    with pytest.raises((InvalidValue, InvalidType), match=r"Ring\(.*whole number and at least 1"):
         Ring(**given)
-    with pytest.raises(InvalidType, match="a folder is a str"):
+    with pytest.raises(InvalidType, match="folder is a str"):
         Ring(folder=3)  # pyright: ignore[reportArgumentType]
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from stepsize.cli.preparation import Preparation
 from stepsize.cli.training_file import described
 from stepsize.controllers import Guard, Primed
+from stepsize.driving import Policy, named_by_group
 from stepsize.errors import StepsizeError, TrainingError
 from stepsize.find import Recommendation
-from stepsize.policy import Policy
 from stepsize.report.finished import Status
 from stepsize.report.history import History
 from stepsize.schedules import Absolute, Schedule
-from stepsize.signals import Controller, Sink, Tick, named_by_group
+from stepsize.signals import Controller, Sink, Tick
 from stepsize.training import Outcome, Training, run
 
 __all__ = ["Execution", "execute", "is_guarded"]

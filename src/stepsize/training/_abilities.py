@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Examines", "Packs", "Part", "Skips"]
+__all__ = ["CanExamine", "CanPack", "CanSkip", "ValueRange"]
 
 
 @dataclass(frozen=True)
-class Part:
-    """What the numbers of one part of a batch look like.
+class ValueRange:
+    """The range of the numbers of one part of a batch.
 
     Args:
         name: What messages call it.
@@ -25,7 +25,7 @@ class Part:
 
 
 @runtime_checkable
-class Skips(Protocol):
+class CanSkip(Protocol):
     """A training that can let batches pass unused."""
 
     def skip(self, steps: int, /) -> None:
@@ -34,16 +34,16 @@ class Skips(Protocol):
 
 
 @runtime_checkable
-class Examines(Protocol):
+class CanExamine(Protocol):
     """A training that can describe the data of its last step."""
 
-    def examine(self) -> Sequence[Part]:
+    def examine(self) -> Sequence[ValueRange]:
         """The parts of the last step's data that hold real numbers."""
         ...
 
 
 @runtime_checkable
-class Packs(Protocol):
+class CanPack(Protocol):
     """A training whose snapshots outlive the process."""
 
     def pack(self, snapshot: Any, /) -> bytes:

@@ -8,15 +8,19 @@ are broken already; where none is bad, the rate (or chance) is to blame.
 import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import reduce
 from math import isfinite
 from statistics import median
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
+from stepsize.driving import Cause
+from stepsize.messages import Message
 from stepsize.signals import Observation
-from stepsize.training._abilities import Examines, Skips
+from stepsize.statistics import deviation
+from stepsize.training._abilities import CanExamine, CanSkip
 from stepsize.training._protocol import Factors, Training
 
-__all__ = ["Agree", "Cause", "find_cause"]
+__all__ = ["Agree", "find_cause"]
 
 Agree: TypeAlias = Callable[[Observation], Observation]
 """From what one rank saw to what all decide on; the identity where there is one."""
@@ -29,26 +33,9 @@ _DEVIATIONS = 6.0
 # Where several batches are bad, their neighbours are suspected, too.
 _STRETCH = 3
 _DEVIATIONS_IN_A_STRETCH = 3.0
-_NORMAL_PER_MAD = 1.4826
 _LEAST_EXCESS = 0.1
 _OUT_OF_RANGE = 10.0
 _HIGH_AMONG_USUAL = 0.9
-
-
-@dataclass(frozen=True)
-class Cause:
-    """What the trial of the batches showed.
-
-    Args:
-        batches: Which to pass over, counted as the run draws them.
-        blamed: The batches; the weights that were gone back to; or, where neither is to blame, the
-            rate.
-        words: What was found.
-    """
-
-    batches: Set[int]
-    blamed: Literal["batches", "weights", "rate"]
-    words: str
 
 
 @dataclass(frozen=True)
@@ -87,8 +74,11 @@ def find_cause(
         agree: Ranks that try batches of their own judge them alike.
     """
     training.restore(snapshot)
-    if not isinstance(training, Skips):
-        words = f"{type(training).__name__} has no skip(steps): all batches return"
+    if not isinstance(training, CanSkip):
+        words = Message(
+            "{training:name} has no skip(steps), so all batches return",
+            training=type(training).__name__,
+        )
         return Cause(frozenset(), "rate", words)
     used = [number for number in drawn if number not in passing]
     suspected = used[-suspects:]
@@ -113,12 +103,18 @@ def find_cause(
     training.restore(snapshot)
     bad = _bad(tried, usual)
     if not ends_well and not (broken and any(not each.is_broken for each in tried)):
-        words = f"the batches are not as usual at the weights of that step: {_losses(tried)}"
+        words = Message(
+            "the batches are not as usual at the weights of that step: {losses:message}",
+            losses=_losses(tried),
+        )
         return Cause(frozenset(suspected), "weights", words)
     if bad:
         good = [each for each in tried if each not in bad]
         return Cause(frozenset(each.number for each in bad), "batches", _about_bad(bad, good))
-    words = f"the batches are ordinary at the weights of that step: {_losses(tried)}"
+    words = Message(
+        "the batches are ordinary at the weights of that step: {losses:message}",
+        losses=_losses(tried),
+    )
     return Cause(frozenset(suspected), "rate", words)
 
 
@@ -140,11 +136,11 @@ def _try(training: Training, factors: Factors, number: int, agree: Agree) -> _Tr
     if loss is not None:
         metrics["loss"] = loss
     names: list[str] = []
-    for part in training.examine() if isinstance(training, Examines) else ():
-        names.append(part.name)
-        metrics[f"not finite in {part.name}"] = part.not_finite
-        size = max(abs(part.lowest), abs(part.highest))
-        metrics[f"largest of {part.name}"] = size if isfinite(size) else 0.0
+    for found in training.examine() if isinstance(training, CanExamine) else ():
+        names.append(found.name)
+        metrics[f"not finite in {found.name}"] = found.not_finite
+        size = max(abs(found.lowest), abs(found.highest))
+        metrics[f"largest of {found.name}"] = size if isfinite(size) else 0.0
     seen = agree(Observation(metrics)).metrics
     return _Tried(
         number,
@@ -181,44 +177,65 @@ def _highest_ordinary_loss(
     if len(known) < _FEWEST_USUAL:
         return sys.float_info.max  # only what is not finite is above it
     middle = median(known)
-    spread = median(abs(loss - middle) for loss in known)
-    return middle + max(deviations * _NORMAL_PER_MAD * spread, _LEAST_EXCESS * abs(middle))
+    return middle + max(deviations * deviation(known), _LEAST_EXCESS * abs(middle))
 
 
 def _out_of_range(each: _Tried, middles: Mapping[str, float]) -> Sequence[str]:
     return [name for name, size in each.largest.items() if size > _OUT_OF_RANGE * middles[name] > 0]
 
 
-def _losses(tried: Sequence[_Tried]) -> str:
+def _losses(tried: Sequence[_Tried]) -> Message:
     losses = [each.loss for each in tried if each.loss is not None]
     if not losses:
-        return "no loss is measured"
+        return Message("no loss is measured")
     low, high = min(losses), max(losses)
-    return f"loss {low:.4g}" if low == high else f"loss {low:.4g} to {high:.4g}"
+    if not low < high:  # NaN is neither
+        return Message("loss {loss:number}", loss=low)
+    return Message("loss {low:number} to {high:number}", low=low, high=high)
 
 
-def _about_bad(bad: Sequence[_Tried], good: Sequence[_Tried]) -> str:
+def _about_bad(bad: Sequence[_Tried], good: Sequence[_Tried]) -> Message:
     numbers = [each.number for each in bad]
     which = (
-        f"batch {numbers[0]} is"
+        Message("batch {number:position} is", number=numbers[0])
         if len(bad) == 1
-        else (f"{len(bad)} batches from {numbers[0]} to {numbers[-1]} are")
+        else Message(
+            "{count:count|batch|batches} from {first:position} to {last:position} are",
+            count=len(bad),
+            first=numbers[0],
+            last=numbers[-1],
+        )
     )
-    seen = [*_about_data(bad, good), f"{_losses(bad)}"]
+    seen = [*_about_data(bad, good), _losses(bad)]
     if good:
-        seen.append(f"where {_losses(good)} is usual")
-    return f"{which} to blame ({', '.join(seen)}) and passed over"
+        seen.append(Message("where {losses:message} is usual", losses=_losses(good)))
+    return Message(
+        "{which:message} to blame ({seen:message}) and passed over",
+        which=which,
+        seen=reduce(_and_then, seen),
+    )
 
 
-def _about_data(bad: Sequence[_Tried], good: Sequence[_Tried]) -> list[str]:
-    found: list[str] = []
+def _and_then(first: Message, second: Message) -> Message:
+    return Message("{first:message}, {second:message}", first=first, second=second)
+
+
+def _about_data(bad: Sequence[_Tried], good: Sequence[_Tried]) -> list[Message]:
+    found: list[Message] = []
     names = {name for each in bad for name in each.not_finite}
     if names:
-        found.append(f"numbers of {', '.join(sorted(names))} are not finite")
+        found.append(Message("numbers of {names:names} are not finite", names=tuple(sorted(names))))
     usual = _largest(good)
     for name, largest in _largest(bad).items():
         if name in usual and largest > _OUT_OF_RANGE * usual[name]:
-            found.append(f"{name} reaches {largest:.3g}, where {usual[name]:.3g} is usual")
+            found.append(
+                Message(
+                    "{name:name} reaches {largest:number 3}, where {usual:number 3} is usual",
+                    name=name,
+                    largest=largest,
+                    usual=usual[name],
+                )
+            )
     return found
 
 

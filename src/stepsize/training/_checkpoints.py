@@ -13,24 +13,24 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from stepsize.driving import Driven, Driver, Progress, load, reasons_of, save
 from stepsize.errors import InvalidType, StateError, StateMismatch, StepsizeWarning
 from stepsize.files import ContentStore, remove_all_but, write_whole
-from stepsize.messages import Message
-from stepsize.policy import Policy, PolicyState
+from stepsize.messages import Message, Text
 from stepsize.signals import Decision, Rewind, Scale, Stop
-from stepsize.training._abilities import Packs
-from stepsize.training._loop import Beside, Loop, Progress
+from stepsize.training._abilities import CanPack
+from stepsize.training._loop import Loop, RunProgress, SavedBeside
 from stepsize.training._protocol import Training
-from stepsize.training.snapshots import Kept
+from stepsize.training.snapshots import Snapshots
 
 __all__ = ["Checkpoints"]
 
-_VERSION = 1
-_KEPT = 2
+_VERSIONS: Final = (1, 2)
+_CHECKPOINTS_KEPT: Final = 2
 _NAMES = r"checkpoint-\d{12,}\.json"
 _DECISIONS: Mapping[str, type[Decision]] = {each.__name__: each for each in (Scale, Rewind, Stop)}
 
@@ -50,18 +50,22 @@ class Checkpoints:
     def __init__(self, folder: str | os.PathLike[str], training: Training) -> None:
         if not isinstance(folder, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidType(
-                f"run(..., checkpoints={folder!r}): a folder is a str or an os.PathLike, but is a "
-                f"{type(folder).__name__}."
+                f"run(..., checkpoints={folder!r})",
+                "{checkpoints} is a folder: a str or an os.PathLike",
+                f"is a {type(folder).__name__}",
+                argument="checkpoints",
             )
-        if not isinstance(training, Packs):
+        if not isinstance(training, CanPack):
             raise InvalidType(
-                f"run(..., checkpoints={str(folder)!r}): checkpoints need a training with "
-                f"pack(snapshot) and unpack(bytes), but {type(training).__name__} has none. Write "
-                "them, or use TorchTraining."
+                f"run(..., checkpoints={str(folder)!r})",
+                "{checkpoints} need a training with pack(snapshot) and unpack(bytes)",
+                f"{type(training).__name__} has none",
+                "Write them, or use TorchTraining.",
+                "checkpoints",
             )
         self._folder = Path(folder)
         self._training: Training = training
-        self._packer: Packs = training
+        self._packer: CanPack = training
         self._blobs = ContentStore(
             self._folder / "snapshots", f"run(..., checkpoints={str(folder)!r})"
         )
@@ -77,16 +81,16 @@ class Checkpoints:
             evaluated: Whether the evaluation at this position, if there is one, is done.
         """
         training = self._blobs.put(self._packer.pack(self._training.snapshot()))
-        kept = loop.kept
-        snapshots: Sequence[str] = () if kept is None else kept.store(self._blobs)
+        ring = loop.snapshots
+        snapshots: Sequence[str] = () if ring is None else ring.store(self._blobs)
         body: Mapping[str, Any] = {
-            "version": _VERSION,
+            "version": _VERSIONS[-1],
             "evaluated": evaluated,
             "progress": _saved_progress(loop.progress),
-            "schedules": {q: policy.text for q, policy in loop.drive.policies.items()},
-            "states": _saved_states(loop.drive.states, loop.drive.policies),
+            "driven": save([Driven(loop.driver, loop.driven, loop.progress.position)]),
             "training": training,
-            "ring": [] if kept is None else _saved_ring(kept, snapshots, loop.drive.policies),
+            "ring": [] if ring is None else _saved_ring(loop.driver, ring, snapshots),
+            "ring_has_start": ring is not None and ring.has_start,
         }
         text = json.dumps(body).encode()
         path = self._folder / f"checkpoint-{loop.progress.position:012d}.json"
@@ -97,7 +101,7 @@ class Checkpoints:
         self._remove_all_but_the_last()
 
     def _remove_all_but_the_last(self) -> None:
-        wanted = dict(list(self._named.items())[-_KEPT:])
+        wanted = dict(list(self._named.items())[-_CHECKPOINTS_KEPT:])
         remove_all_but({path.name for path in wanted}, self._folder, _NAMES)
         self._named = wanted
         self._blobs.keep_only(frozenset[str]().union(*wanted.values()))
@@ -121,12 +125,14 @@ class Checkpoints:
                 failures.append(failure)
                 continue
             if failures:
-                warnings.warn(
-                    f"run(..., checkpoints={str(self._folder)!r}): going on from {path.name}, "
-                    f"because {failures[0]}",
-                    StepsizeWarning,
-                    stacklevel=3,
+                message = Message(
+                    "run(..., checkpoints={folder:code}): going on from {path:name}, because "
+                    "{failure:text}",
+                    folder=repr(str(self._folder)),
+                    path=path.name,
+                    failure=str(failures[0]),
                 )
+                warnings.warn(str(message), StepsizeWarning, stacklevel=3)
             # Absent in checkpoints of before it was saved.
             return not body.get("evaluated", True)
         if failures:
@@ -134,53 +140,48 @@ class Checkpoints:
         return False
 
     def _load(self, loop: Loop, path: Path, body: Mapping[str, Any]) -> None:
-        differences: list[str] = []
-        policies = loop.drive.policies
+        read = _read_driven if body.get("version") != 1 else _read_driven_of_version_1
         try:
             progress = _read_progress(body["progress"])
-            states = _read_states(body["states"], policies, differences)
+            driven, differences = read(loop, body)
             ring = [
                 (
                     each["position"],
                     str(each["snapshot"]),
-                    Beside(
+                    SavedBeside(
                         each["consumed"],
                         tuple(each["losses"]),
-                        _read_states(each["states"], policies, []),
+                        loop.driver.states(read(loop, each)[0]),
                     ),
                 )
                 for each in body["ring"]
             ]
-            schedules: Mapping[str, str] = body["schedules"]
             name: str = body["training"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_checkpoint(path, error) from error
         snapshot = self._packer.unpack(self._blobs.get(name))
-        if loop.kept is not None:
-            loop.kept.load(self._blobs, ring)
+        if loop.snapshots is not None:
+            loop.snapshots.load(self._blobs, ring, bool(body.get("ring_has_start", False)))
         self._training.restore(snapshot)
-        loop.progress = progress
-        loop.drive.states = states
+        loop.progress, loop.driven = progress, driven
         self._named[path] = frozenset([name, *(stored for _, stored, _ in ring)])
-        differences.extend(
-            f"{quantity}: saved with {schedules.get(quantity)}, now {policy.text}"
-            for quantity, policy in policies.items()
-            if schedules.get(quantity) != policy.text
-        )
         if differences:
-            warnings.warn(
-                f"run(..., checkpoints={str(self._folder)!r}): the checkpoint belongs to another "
-                "configuration; the position is taken from it, and what the code says holds.\n  "
-                + "\n  ".join(differences),
-                StateMismatch,
-                stacklevel=4,
+            message = Message(
+                "run(..., checkpoints={folder:code}): the checkpoint belongs to another "
+                "configuration; the position is taken from it, and what the code says holds. "
+                "{differences:message}.",
+                folder=repr(str(self._folder)),
+                differences=reasons_of(differences),
             )
+            warnings.warn(str(message), StateMismatch, stacklevel=4)
 
 
 def _no_checkpoint(path: Path, error: Exception) -> StateError:
     return StateError(
-        f"reading {str(path)!r}: this is no checkpoint of such a run ({error!r}). Give each run a "
-        "folder of its own."
+        f"reading {str(path)!r}",
+        "the folder holds checkpoints of this run",
+        f"reading one fails with {error!r}",
+        "Give each run a folder of its own.",
     )
 
 
@@ -193,23 +194,29 @@ def _read(path: Path) -> Mapping[str, Any]:
         checksum, _, text = path.read_bytes().partition(b"\n")
     except OSError as error:
         raise StateError(
-            f"reading {str(path)!r}: a checkpoint must be a file that can be read, but {error}. "
-            "Restore it from a copy, or delete it."
+            f"reading {str(path)!r}",
+            "a checkpoint must be a file that can be read",
+            str(error),
+            "Restore it from a copy, or delete it.",
         ) from error
     if hashlib.sha256(text).hexdigest().encode() != checksum:
         raise StateError(
-            f"reading {str(path)!r}: a checkpoint must have the checksum in its first line, but "
-            "has another: it was damaged or cut short. Restore it from a copy, or delete it."
+            f"reading {str(path)!r}",
+            "a checkpoint must have the checksum in its first line",
+            "has another: it was damaged or cut short",
+            "Restore it from a copy, or delete it.",
         )
     try:
         body: Mapping[str, Any] = json.loads(text)
         version = body.get("version")
     except (ValueError, AttributeError) as error:
         raise _no_checkpoint(path, error) from error
-    if version != _VERSION:
+    if version not in _VERSIONS:
         raise StateError(
-            f"reading {str(path)!r}: the checkpoint has version {version!r}, and this "
-            f"stepsize reads version {_VERSION}. Resume with the stepsize that wrote it."
+            f"reading {str(path)!r}",
+            f"this stepsize reads the versions {_VERSIONS[0]} to {_VERSIONS[-1]}",
+            f"the checkpoint has version {version!r}",
+            "Resume with the stepsize that wrote it.",
         )
     return body
 
@@ -217,28 +224,42 @@ def _read(path: Path) -> Mapping[str, Any]:
 # ------------------------------------------------------------------ plain data
 
 
-def _saved_progress(progress: Progress) -> dict[str, Any]:
+def _saved_progress(progress: RunProgress) -> dict[str, Any]:
     return {
-        **asdict(progress),
+        **asdict(replace(progress, decisions=[])),
         "passing": sorted(progress.passing),
         "decisions": [
-            [at, type(decision).__name__, _plain(decision)] for at, decision in progress.decisions
+            [at, type(decision).__name__, _saved_decision(decision)]
+            for at, decision in progress.decisions
         ],
     }
 
 
-def _read_progress(saved: Mapping[str, Any]) -> Progress:
+def _saved_decision(decision: Decision) -> dict[str, Any]:
+    saved = {each.name: getattr(decision, each.name) for each in fields(decision)}
+    reason = saved["reason"]
+    return {**saved, "reason": reason.to_dict() if isinstance(reason, Message) else reason}
+
+
+def _read_progress(saved: Mapping[str, Any]) -> RunProgress:
     decisions: Sequence[tuple[int, str, Mapping[str, Any]]] = saved["decisions"]
-    given = {key: value for key, value in saved.items() if key not in ("passing", "decisions")}
-    return Progress(
-        **given,
+    plain = {key: value for key, value in saved.items() if key not in ("passing", "decisions")}
+    return RunProgress(
+        **plain,
         passing=set(saved["passing"]),
-        decisions=[(at, _decided(kind, fields)) for at, kind, fields in decisions],
+        decisions=[(at, _read_decision(kind, given)) for at, kind, given in decisions],
     )
 
 
+def _read_decision(kind: str, saved: Mapping[str, Any]) -> Decision:
+    reason = saved["reason"]
+    told: Text = reason if isinstance(reason, str) else Message.from_dict(reason)
+    given: dict[str, Any] = {**saved, "reason": told}
+    return _DECISIONS[kind](**given)
+
+
 def _saved_ring(
-    kept: Kept[Beside], snapshots: Sequence[str], policies: Mapping[str, Policy]
+    driver: Driver, ring: Snapshots[SavedBeside], names: Sequence[str]
 ) -> Sequence[Mapping[str, Any]]:
     return [
         {
@@ -246,57 +267,40 @@ def _saved_ring(
             "snapshot": name,
             "consumed": beside.consumed,
             "losses": list(beside.losses),
-            "states": _saved_states(beside.states, policies),
+            "driven": save([Driven(driver, Progress(beside.states), position)]),
         }
-        for position, name, beside in zip(kept.positions, snapshots, kept.besides, strict=True)
+        for position, name, beside in zip(ring.positions, names, ring.besides, strict=True)
     ]
 
 
-def _saved_states(
-    states: Mapping[str, PolicyState], policies: Mapping[str, Policy]
-) -> dict[str, Any]:
-    saved = {quantity: policies[quantity].save(state) for quantity, state in states.items()}
-    for state in saved.values():
-        for memory in state["memories"]:
-            _require_plain(memory)
-    return saved
+def _read_driven(loop: Loop, saved: Mapping[str, Any]) -> tuple[Progress, Sequence[Message]]:
+    [loaded] = load([loop.driver], saved["driven"])
+    return loaded.progress, (*loaded.bases, *loaded.differences)
 
 
-def _require_plain(memory: object) -> None:
-    try:
-        back = json.loads(json.dumps(memory))
-    except (TypeError, ValueError, RecursionError) as error:
-        back = error
-    # By their texts: NaN is not equal to itself.
-    if repr(back) != repr(memory):
-        raise StateError(
-            f"run(..., checkpoints=...): a controller's memory is plain data, numbers, strings, "
-            f"lists and dictionaries with string keys, but is {memory!r}. Keep no tuples, arrays "
-            "or objects in it."
-        )
-
-
-def _read_states(
-    saved: Mapping[str, Any], policies: Mapping[str, Policy], differences: list[str]
-) -> dict[str, PolicyState]:
-    states: dict[str, PolicyState] = {}
-    for quantity, policy in policies.items():
-        if quantity not in saved:
-            differences.append(f"{quantity}: now driven, in the saved run not")
-            states[quantity] = policy.init()
-            continue
-        states[quantity], other = policy.load(saved[quantity])
-        differences.extend(f"{quantity}: {each}" for each in other)
-    return states
-
-
-def _plain(decision: Decision) -> dict[str, Any]:
-    reason = decision.reason
-    saved = reason.to_dict() if isinstance(reason, Message) else reason
-    return {**asdict(replace(decision, reason="")), "reason": saved}
-
-
-def _decided(kind: str, fields: Mapping[str, Any]) -> Decision:
-    saved: Any = fields["reason"]
-    reason: Any = saved if isinstance(saved, str) else Message.from_dict(saved)
-    return _DECISIONS[kind](**{**fields, "reason": reason})
+def _read_driven_of_version_1(
+    loop: Loop, saved: Mapping[str, Any]
+) -> tuple[Progress, Sequence[Message]]:
+    """As the driver saves it today: then each track had a name, and no clock of its own."""
+    names = {track: name for track, name in loop.track_names.items() if name in saved["states"]}
+    schedules: Mapping[str, str] = saved.get("schedules", {})
+    quantities: dict[str, Any] = {
+        str(key): {
+            "bases": {},
+            "by_hand": {},
+            "tracks": [
+                {
+                    "rule": track.rule,
+                    "start": 0,
+                    "schedule": schedules.get(name, repr(loop.driver.policy(track).schedule)),
+                    "progress": saved["states"][name],
+                }
+                for track, name in names.items()
+                if track.key == key
+            ],
+        }
+        for key in dict.fromkeys(track.key for track in names)
+    }
+    optimizer: dict[str, Any] = {"position": 0, "starts": {}, "quantities": quantities}
+    [loaded] = load([loop.driver], {"version": 1, "optimizers": [optimizer]})
+    return loaded.progress, loaded.differences

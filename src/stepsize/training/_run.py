@@ -3,22 +3,21 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from stepsize.errors import InvalidType, InvalidValue
-from stepsize.policy import Policy
-from stepsize.schedules import Absolute, Schedule
+from stepsize.checks import COUNT, MOST_STEPS, Range, checked_whole_number
+from stepsize.driving import Plan, Policy, checked_policy
+from stepsize.errors import InvalidType
 from stepsize.signals import Decision, Observation, Sink
 from stepsize.training._cause import Agree
 from stepsize.training._checkpoints import Checkpoints
-from stepsize.training._drive import Drive
-from stepsize.training._loop import Beside, Loop
+from stepsize.training._factors import driver_of
+from stepsize.training._loop import Loop, SavedBeside
 from stepsize.training._protocol import Training
-from stepsize.training.snapshots import Kept, Ring
+from stepsize.training.snapshots import Ring, Snapshots
 
 __all__ = ["Outcome", "run"]
 
-Plan: TypeAlias = Schedule | Absolute | Policy
 Plans: TypeAlias = Plan | Sequence[Plan]
 """One for all groups, or one for each optimizer."""
 
@@ -111,16 +110,14 @@ def run(
     >>> outcome.steps, outcome.metrics["val_loss"] < 0.01
     (20, True)
     """
-    _check_count("steps", steps, minimum=0)
-    _check_count("start", start, minimum=0)
-    _check_count("every", every, minimum=1)
+    steps = _checked_count("steps", steps, _FROM_ZERO)
+    start = _checked_count("start", start, _FROM_ZERO)
+    every = _checked_count("every", every, COUNT)
     if evaluate_every is not None:
-        _check_count("evaluate_every", evaluate_every, minimum=1)
-    policies = _by_quantity(policy)
-    drive = Drive(training, policies)
-    rescues = any(each.may_rewind for each in drive.policies.values())
-    kept = Kept[Beside](ring or Ring(), training) if rescues else None
-    loop = Loop(training, drive, sinks, kept, agree or _as_seen, start)
+        evaluate_every = _checked_count("evaluate_every", evaluate_every, COUNT)
+    driver = driver_of(training.groups, _by_quantity(policy))
+    snapshots = Snapshots[SavedBeside](ring or Ring(), training) if driver.may_rewind else None
+    loop = Loop(training, driver, sinks, snapshots, agree or _as_seen, start)
     saver = None if checkpoints is None else Checkpoints(checkpoints, training)
     is_unevaluated = saver is not None and saver.resume(loop)
     progress = loop.progress
@@ -146,12 +143,11 @@ def run(
     )
 
 
-def _check_count(name: str, value: object, minimum: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-        raise InvalidValue(
-            f"run(..., {name}={value!r}): {name} must be a whole number of at least {minimum}, "
-            f"but is {value!r}."
-        )
+_FROM_ZERO: Final = Range(minimum=0, maximum=MOST_STEPS, remedy="It counts optimizer steps.")
+
+
+def _checked_count(name: str, value: object, allowed: Range) -> int:
+    return checked_whole_number(f"run(..., {name}={value!r})", name, value, allowed)
 
 
 def _as_seen(observation: Observation) -> Observation:
@@ -162,12 +158,14 @@ def _by_quantity(policy: Plans | Mapping[str, Plans]) -> Mapping[str, Sequence[P
     given = policy if isinstance(policy, Mapping) else {"lr": policy}
     if not given or any(isinstance(each, Sequence) and not each for each in given.values()):
         raise InvalidType(
-            f"run(training, {policy!r}): name at least one quantity, and a plan for it. Example: "
-            "{'lr': schedule}."
+            f"run(training, {policy!r})",
+            "{policy} names at least one quantity, and a plan for it",
+            remedy="Example: {'lr': schedule}.",
+            argument="policy",
         )
     return {
         quantity: [
-            each if isinstance(each, Policy) else Policy(each)
+            checked_policy(f"run(training, {{{quantity!r}: ...}})", each)
             for each in (plans if isinstance(plans, Sequence) else [plans])
         ]
         for quantity, plans in given.items()

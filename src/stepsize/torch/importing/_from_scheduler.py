@@ -10,24 +10,15 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from stepsize.driving import Key, Selector, describe_group, name_of
 from stepsize.errors import InvalidType, StepsizeWarning
 from stepsize.schedules import Absolute, Schedule
 from stepsize.signals import Sink
-from stepsize.torch._attach import attach
-from stepsize.torch._attachment import Attachment
-from stepsize.torch._course import Course, MomentumReader, leaves
-from stepsize.torch._groups import (
-    Group,
-    Key,
-    Selector,
-    describe_group,
-    label,
-    read,
-    tensor_of,
-    write,
-)
-from stepsize.torch._rate_course import RateReader, refuse_unknown
-from stepsize.torch._torch_curves import call_of, cycles_momentum, own_base
+from stepsize.torch.attaching import Attachment, attach
+from stepsize.torch.attaching.groups import Group, read, tensor_of, write
+from stepsize.torch.importing._formulas import call_of, cycles_momentum, own_base
+from stepsize.torch.importing._future import Future, MomentumReader, leaves
+from stepsize.torch.importing._rate_future import RateReader, refuse_unknown
 
 __all__ = ["Continuation", "from_scheduler"]
 
@@ -86,7 +77,7 @@ class Continuation:
         for index, (group, base) in enumerate(zip(groups, self.bases, strict=True)):
             own = self.schedule[index] if isinstance(self.schedule, Mapping) else self.schedule
             lines.append(f"  group {describe_group(index, group)}: lr base {base:.6g}, {own!r}")
-        lines.extend(f"  {label(key)}: {plan!r}" for key, plan in self.also.items())
+        lines.extend(f"  {name_of(key)}: {plan!r}" for key, plan in self.also.items())
         return "\n".join(lines)
 
 
@@ -146,15 +137,15 @@ def from_scheduler(scheduler: LRScheduler) -> Continuation:
             ".scheduler."
         )
     refuse_unknown(scheduler)
-    courses: list[Course] = []
+    futures: list[Future] = []
     bases: list[float] = []
     surprises: list[str] = []
     for index, group in enumerate(optimizer.param_groups):
         base = own_base(scheduler, group, index) or 1.0
         reader = RateReader(group, index, read(group, "lr"), base, _precision(group))
-        course = reader.now(scheduler)
-        curve, factor = reader.settle(course)
-        courses.append(course._replace(curve=curve))
+        future = reader.now(scheduler)
+        curve, factor = reader.settle(future)
+        futures.append(future._replace(curve=curve))
         bases.append(base * factor)
         surprises.extend(_told("lr", index, group, reader.surprises))
     also: dict[Key, Absolute | Mapping[Selector, Absolute]] = {}
@@ -165,7 +156,7 @@ def from_scheduler(scheduler: LRScheduler) -> Continuation:
         for index, group in enumerate(optimizer.param_groups):
             momentum = MomentumReader(group, index, read(group, key), _PRECISION)
             curves.append(momentum.settle(momentum.now(scheduler))[0])
-            surprises.extend(_told(label(key), index, group, momentum.surprises))
+            surprises.extend(_told(name_of(key), index, group, momentum.surprises))
         also[key] = _one_or_each([Absolute(curve) for curve in curves])
     if surprises:
         warnings.warn(
@@ -175,9 +166,9 @@ def from_scheduler(scheduler: LRScheduler) -> Continuation:
             StepsizeWarning,
             stacklevel=2,
         )
-    schedules = [course.curve for course in courses]
+    schedules = [future.curve for future in futures]
     return Continuation(
-        optimizer, _one_or_each(schedules), courses[0].at, tuple(bases), MappingProxyType(also)
+        optimizer, _one_or_each(schedules), futures[0].at, tuple(bases), MappingProxyType(also)
     )
 
 

@@ -10,14 +10,14 @@ from torch.optim import Optimizer
 
 from stepsize.errors import InvalidType, InvalidValue, TrainingError
 from stepsize.signals import Observation
-from stepsize.torch._batches import Batches
-from stepsize.torch._claims import attached_quantities
-from stepsize.torch._curvature import TorchDerivatives
-from stepsize.torch._groups import read, write
-from stepsize.torch._packing import Snapshot, pack, unpack
-from stepsize.torch._parts import parts_of
-from stepsize.torch._snapshot import ModelSnapshot, OptimizerSnapshot, RandomSnapshot
-from stepsize.training import Factors, Group, Part
+from stepsize.torch.attaching import attached_quantities
+from stepsize.torch.attaching.groups import read, write
+from stepsize.torch.training._batches import Batches
+from stepsize.torch.training._curvature import TorchDerivatives
+from stepsize.torch.training._packing import Snapshot, pack, unpack
+from stepsize.torch.training._snapshot import ModelSnapshot, OptimizerSnapshot, RandomSnapshot
+from stepsize.torch.training._value_ranges import value_ranges
+from stepsize.training import Factors, Group, ValueRange
 
 __all__ = ["TorchTraining"]
 
@@ -239,9 +239,9 @@ class TorchTraining:
         """Let the data of the next steps pass."""
         self._batches.skip(steps * self._accumulate)
 
-    def examine(self) -> Sequence[Part]:
+    def examine(self) -> Sequence[ValueRange]:
         """The numbers of the last step's batches, and of the gradient that they gave."""
-        return parts_of(self._last, self.model)
+        return value_ranges(self._last, self.model)
 
     # ----------------------------------------------------------------
 

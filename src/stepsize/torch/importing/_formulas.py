@@ -37,7 +37,7 @@ from stepsize.schedules import (
     Step,
     cyclic,
 )
-from stepsize.torch._groups import Group
+from stepsize.torch.attaching.groups import Group
 
 __all__ = [
     "MULTIPLYING",

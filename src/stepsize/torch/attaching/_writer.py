@@ -1,40 +1,40 @@
-"""One quantity of those groups that share a policy and a clock: what is looked at and written."""
+"""Writes the values of one track into an optimizer's groups, and notices who else writes there."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor
 
-from stepsize.policy import Policy, PolicyState
-from stepsize.schedules import Schedule
+from stepsize.driving import Key, Track
 from stepsize.schedules.backend import NUMBERS
-from stepsize.torch._groups import Group, Key, put_tensor, read, tensor_of, write, write_scaled
+from stepsize.torch.attaching.groups import (
+    Group,
+    put_tensor,
+    read,
+    tensor_of,
+    write,
+    write_scaled,
+)
 
-__all__ = ["Slot", "Track"]
+__all__ = ["DrivenValue", "Writer"]
 
-LOOK = 16
+_GROUPS_LOOKED_AT: Final = 16
 """How many groups are looked at for a foreign write at each step."""
 
 
 @dataclass
-class Slot:
+class DrivenValue:
     """One driven quantity of one group.
 
     Args:
         index: The group.
-        rule: Which of the quantity's rules it follows.
-        given: The group's value when it was taken in.
-        base: What the policy's values are multiples of: ``given``, or what was set by hand.
         tensor: What holds the value, if a tensor does; it is written in place.
+        version: How often that tensor had been written into when it was last written here.
     """
 
     index: int
-    rule: int
-    given: float
-    base: float
     tensor: Tensor | None
     version: int = 0
 
@@ -51,7 +51,7 @@ class Slot:
         write(group, key, value)
         self.version = self.tensor._version  # pyright: ignore[reportPrivateUsage]
 
-    def foreign(self, group: Group, key: Key, written: float) -> bool:
+    def is_foreign(self, group: Group, key: Key, written: float) -> bool:
         """Whether somebody else wrote since ``written`` was put."""
         if self.tensor is None:
             return read(group, key) != written
@@ -61,54 +61,33 @@ class Slot:
         )
 
 
-_Used: TypeAlias = tuple[
-    tuple[Slot, ...], tuple[tuple[int, float], ...], float, float, Mapping[int, float] | None
-]
-"""Slots, bases by group, factor and scale of a step, and the foreign values that it met."""
+_Used: TypeAlias = tuple[float, float, Mapping[int, float] | None]
+"""Factor and scale of a step, and the foreign values that it met."""
 
 
-class Track:
-    """One quantity of the groups that share a policy and a clock.
+class Writer:
+    """Writes one track.
 
     Args:
-        key: The quantity.
-        rule: Which of the quantity's rules these groups follow.
-        policy: What that rule says.
-        start: The optimizer's position at which this clock shows 0.
-        state: The policy's progress.
+        track: What is written: it does not change.
+        values: The driven values of its groups, in their order.
     """
 
-    def __init__(
-        self, key: Key, rule: int, policy: Policy, start: float, state: PolicyState
-    ) -> None:
-        self.key = key
-        self.rule = rule
-        self.policy = policy
-        self.start = start
-        self.state = state
-        self.slots: tuple[Slot, ...] = ()
-        self._factor = 0.0
-        self._used: _Used = ((), (), 0.0, 1.0, None)
-
-    def arrange(self, slots: Iterable[Slot]) -> None:
-        """Drive these slots."""
-        self.slots = tuple(slots)
+    def __init__(self, track: Track, values: Sequence[DrivenValue]) -> None:
+        self.track = track
+        self.key = track.id.key
+        self.start = track.id.start
+        self._values = tuple(values)
         # Numbers under a plain name take the fast loops; tensors and entries of tuples do not.
-        tensors = any(slot.tensor is not None for slot in self.slots)
+        tensors = any(value.tensor is not None for value in values)
         self._plain_key = self.key if isinstance(self.key, str) and not tensors else None
-        self._next_look = 0
-        self.change(self.state)
-
-    def change(self, state: PolicyState) -> None:
-        """Go on with this progress and the slots' present bases."""
-        self.state = state
-        absolute = self.policy.absolute
-        self._bases = tuple((slot.index, 1.0 if absolute else slot.base) for slot in self.slots)
-        schedule = self.policy.current_schedule(state)
+        self._bases = tuple(zip(track.groups, track.bases, strict=True))
         # Not schedule(t): checking a position that is known to be good costs a fifth of a step.
-        self._value_at = schedule._at  # pyright: ignore[reportPrivateUsage]
-        self._scale = state.scale
-        self.end = self.start + _end_of_fall(schedule)
+        self._value_at = track.schedule._at  # pyright: ignore[reportPrivateUsage]
+        self._scale = track.state.scale
+        self._factor = 0.0
+        self._used: _Used = (0.0, 1.0, None)
+        self._next_look = 0
 
     # ---------------------------------------------------------------- at every step
 
@@ -119,9 +98,9 @@ class Track:
             The foreign values that were found, by group.
         """
         key, bases, used, scale = self._plain_key, self._bases, self._factor, self._scale
-        if key is None or len(bases) > LOOK:
+        if key is None or len(bases) > _GROUPS_LOOKED_AT:
             seen = self.look(groups)
-            self._used = self.slots, bases, used, scale, seen
+            self._used = used, scale, seen
             self.write(groups, position)
             return seen
         # The same for few plain numbers, in one loop: a third of what a single group costs.
@@ -132,7 +111,7 @@ class Track:
             if group[key] != base * used * scale:
                 found = {**(found or {}), index: read(group, key)}
             group[key] = base * factor * scale
-        self._used = self.slots, bases, used, scale, found
+        self._used = used, scale, found
         return found
 
     def look(self, groups: Sequence[Group]) -> Mapping[int, float] | None:
@@ -140,10 +119,11 @@ class Track:
         key, bases, factor, scale = self._plain_key, self._bases, self._factor, self._scale
         if key is None:
             return self._look_closely(groups)
-        if len(bases) > LOOK:
+        if len(bases) > _GROUPS_LOOKED_AT:
             first = self._next_look
-            bases = bases[first : first + LOOK]
-            self._next_look = first + LOOK if first + LOOK < len(self._bases) else 0
+            bases = bases[first : first + _GROUPS_LOOKED_AT]
+            last = first + _GROUPS_LOOKED_AT
+            self._next_look = last if last < len(self._bases) else 0
         return {
             index: read(groups[index], key)
             for index, base in bases
@@ -152,9 +132,9 @@ class Track:
 
     def _look_closely(self, groups: Sequence[Group]) -> Mapping[int, float] | None:
         found = {
-            slot.index: read(groups[slot.index], self.key)
-            for slot, value in self._values()
-            if slot.foreign(groups[slot.index], self.key, value)
+            each.index: read(groups[each.index], self.key)
+            for each, value in self._written()
+            if each.is_foreign(groups[each.index], self.key, value)
         }
         return found or None
 
@@ -164,28 +144,39 @@ class Track:
         if self._plain_key is not None:
             write_scaled(groups, self._plain_key, self._bases, factor, self._scale)
         else:
-            for slot, value in self._values():
-                slot.put(groups[slot.index], self.key, value)
+            for each, value in self._written():
+                each.put(groups[each.index], self.key, value)
 
-    def _values(self) -> Iterator[tuple[Slot, float]]:
-        for slot, (_, base) in zip(self.slots, self._bases, strict=True):
-            yield slot, base * self._factor * self._scale
+    def _written(self) -> Iterator[tuple[DrivenValue, float]]:
+        for each, (_, base) in zip(self._values, self._bases, strict=True):
+            yield each, base * self._factor * self._scale
+
+    # ---------------------------------------------------------------- what was written and used
+
+    @property
+    def used_zero(self) -> bool:
+        """Whether the last step was to use 0 in every group."""
+        factor, scale, _ = self._used
+        return factor * scale == 0 or not any(self.track.bases)
+
+    def used_at(self, position: float) -> None:
+        """The last executed step was the one at this position."""
+        self._used = self._value_at(position - self.start, NUMBERS), self._scale, None
+
+    def lost(self, groups: Sequence[Group]) -> int | None:
+        """The first group that does not hold what was just written, if there is one."""
+        for each, value in self._written():
+            held = tensor_of(groups[each.index], self.key)
+            kept = read(groups[each.index], self.key) == each.stored(value)
+            if not kept or held is not each.tensor:
+                return each.index
+        return None
 
     def used(self) -> Iterator[tuple[int, float]]:
         """For each group the value that the last executed step used."""
-        slots, bases, factor, scale, found = self._used
-        for slot, (index, base) in zip(slots, bases, strict=True):
+        factor, scale, found = self._used
+        for each, (index, base) in zip(self._values, self._bases, strict=True):
             if found is not None and index in found:
                 yield index, found[index]
             else:
-                yield index, slot.stored(base * factor * scale)
-
-
-def _end_of_fall(schedule: Schedule) -> float:
-    """Where a schedule that falls to its end has fallen; infinity for one that does not.
-
-    Holding the last value on purpose, as after a warmup, is no reason to speak.
-    """
-    end = schedule.length
-    falls = end < inf and (schedule(end) == 0 or schedule(end) < schedule(end - 1))
-    return end if falls else inf
+                yield index, each.stored(base * factor * scale)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from stepsize.driving import describe_group, is_text_of
 from stepsize.errors import (
     CopyRefused,
     ForeignWrite,
@@ -18,10 +19,9 @@ from stepsize.errors import (
     StateMismatch,
 )
 from stepsize.schedules import Absolute, Schedule
-from stepsize.torch._claims import claim, refuse_claimed
-from stepsize.torch._engine import update_ran
-from stepsize.torch._groups import copy_tensor, describe_group, read, tensor_of, write
-from stepsize.torch._state import is_text_of
+from stepsize.torch.attaching._driven_optimizer import update_ran
+from stepsize.torch.attaching.groups import copy_tensor, read, tensor_of, write
+from stepsize.torch.attaching.owners import own, refuse_owned
 
 __all__ = ["Scheduler"]
 
@@ -107,12 +107,12 @@ class Scheduler(LRScheduler):
         self._step_count = 1
         self._warned = False
         self._take_in_groups()
-        refuse_claimed(call, optimizer, self.driven(), besides=lambda d: isinstance(d, Scheduler))
+        refuse_owned(call, optimizer, self.driven(), besides=lambda d: isinstance(d, Scheduler))
         self._updates = _Updates()
         if counts == "updates":
             hook = optimizer.register_step_post_hook(self._updates)
             finalize(self, hook.remove).atexit = False
-        claim(optimizer, self)
+        own(optimizer, self)
         self._write()
 
     def driven(self) -> Mapping[str, Collection[int]]:

@@ -18,8 +18,8 @@ from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
 from stepsize.errors import InvalidValue, StepsizeError
 from stepsize.schedules import Constant, Hold, Schedule
-from stepsize.torch._groups import Group
-from stepsize.torch._torch_curves import (
+from stepsize.torch.attaching.groups import Group
+from stepsize.torch.importing._formulas import (
     call_of,
     cycles_momentum,
     kind_of,
@@ -28,10 +28,10 @@ from stepsize.torch._torch_curves import (
     times,
 )
 
-__all__ = ["Course", "MomentumReader", "Reader", "chained", "leaves", "moved"]
+__all__ = ["Future", "MomentumReader", "Reader", "chained", "leaves", "moved"]
 
 
-class Course(NamedTuple):
+class Future(NamedTuple):
     """What a scheduler will do.
 
     Args:
@@ -62,7 +62,7 @@ class Reader:
         self._precision = precision
         self.surprises: list[str] = []
 
-    def now(self, scheduler: Any) -> Course:
+    def now(self, scheduler: Any) -> Future:
         """What it will do, from its present state.
 
         Raises:
@@ -91,9 +91,9 @@ class Reader:
             return self._chain_anew(scheduler, list(chained(scheduler)), carried)
         return self._leaf_anew(scheduler, carried)
 
-    def settle(self, course: Course) -> tuple[Schedule, float]:
+    def settle(self, future: Future) -> tuple[Schedule, float]:
         """The curve, and the factor of what was done to the value beside it."""
-        curve, at, multiplies = course
+        curve, at, multiplies = future
         expected = curve(at)
         if self._same(self._value, expected, 1e-14 if multiplies else self._precision):
             return curve, 1.0
@@ -119,13 +119,13 @@ class Reader:
 
     # ---------------------------------------------------------------- what the kinds say
 
-    def _leaf_now(self, scheduler: Any) -> Course:
+    def _leaf_now(self, scheduler: Any) -> Future:
         raise NotImplementedError
 
     def _leaf_anew(self, scheduler: Any, carried: float) -> Schedule:
         raise NotImplementedError
 
-    def _chain_now(self, chain: Any, children: Sequence[Any]) -> Course:
+    def _chain_now(self, chain: Any, children: Sequence[Any]) -> Future:
         raise NotImplementedError
 
     def _chain_anew(self, chain: Any, children: Sequence[Any], carried: float) -> Schedule:
@@ -139,28 +139,28 @@ class Reader:
 
     # ---------------------------------------------------------------- one after another
 
-    def _sequence_now(self, scheduler: Any) -> Course:
+    def _sequence_now(self, scheduler: Any) -> Future:
         children: Sequence[Any] = scheduler._schedulers
         starts, lengths = _phases(scheduler)
         position: float = scheduler.last_epoch
         present = bisect_right(starts, position) - 1
-        course = self.now(children[present])
+        future = self.now(children[present])
         # As the first child of another SequentialLR torch starts a sequence one step ahead.
-        ahead = course.at - (position - starts[present])
+        ahead = future.at - (position - starts[present])
         past = [
             self._past(child, length)
             for child, length in zip(children[:present], lengths, strict=False)
         ]
         if present == len(children) - 1:
-            return Course(
-                _sequence([*past, moved(course.curve, ahead)]), position, course.multiplies
+            return Future(
+                _sequence([*past, moved(future.curve, ahead)]), position, future.multiplies
             )
-        curve, factor = self.settle(course)
+        curve, factor = self.settle(future)
         phase = times(moved(curve, ahead), factor)
         parts = [*past, lasting(phase, lengths[present])]
         carried = phase(lengths[present] - 1)
         rest = self._then(parts, children[present + 1 :], lengths[present + 1 :], carried)
-        return Course(rest, position)
+        return Future(rest, position)
 
     def _past(self, child: Any, length: float) -> Schedule:
         # It is there to be read by people: nothing depends on it any more.
@@ -188,15 +188,15 @@ class Reader:
 class MomentumReader(Reader):
     """Reads what schedulers do to the momentum: those that do not cycle it leave it as it is."""
 
-    def _leaf_now(self, scheduler: Any) -> Course:
-        return Course(self._leaf_anew(scheduler, self._value), scheduler.last_epoch)
+    def _leaf_now(self, scheduler: Any) -> Future:
+        return Future(self._leaf_anew(scheduler, self._value), scheduler.last_epoch)
 
     def _leaf_anew(self, scheduler: Any, carried: float) -> Schedule:
         if cycles_momentum(scheduler):
             return momentum_curve(scheduler, self._group, self._index)
         return Constant(carried)
 
-    def _chain_now(self, chain: Any, children: Sequence[Any]) -> Course:
+    def _chain_now(self, chain: Any, children: Sequence[Any]) -> Future:
         return self.now(_last_to_cycle(children))
 
     def _chain_anew(self, chain: Any, children: Sequence[Any], carried: float) -> Schedule:

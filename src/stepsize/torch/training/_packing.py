@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from stepsize.errors import StateError, TrainingError
-from stepsize.torch._batches import Position
-from stepsize.torch._snapshot import ModelSnapshot, OptimizerSnapshot, RandomSnapshot
+from stepsize.torch.training._batches import Position
+from stepsize.torch.training._snapshot import ModelSnapshot, OptimizerSnapshot, RandomSnapshot
 
 __all__ = ["Snapshot", "pack", "unpack"]
 

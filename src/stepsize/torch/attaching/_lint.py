@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stepsize.checks import Range, checked_whole_number
+from stepsize.driving import Policy
 from stepsize.errors import ScheduleWarning
 from stepsize.lint import USUAL_RATES, review
-from stepsize.policy import Policy
 from stepsize.rules import Finding
 from stepsize.schedules import Absolute, Function
 from stepsize.schedules.expression import Expression
-from stepsize.torch._engine import Engine
+from stepsize.torch.attaching._driven_optimizer import DrivenOptimizer
 
 __all__ = ["advise", "checked_steps"]
 
@@ -34,50 +34,50 @@ def checked_steps(steps: Any) -> int | None:
     return checked_whole_number(f"attach(..., steps={steps!r})", "steps", steps, _STEPS)
 
 
-def advise(engines: Sequence[Engine], steps: int | None) -> None:
+def advise(optimizers: Sequence[DrivenOptimizer], steps: int | None) -> None:
     """Warn, at the line that called ``attach``, about mistakes and doubts in schedules of ``lr``.
 
     Args:
-        engines: What was attached, connected.
+        optimizers: What was attached, connected.
         steps: Length of the run in units of the clock, optimizer steps if there is none; None if
             it is unknown: then rules that need it say nothing.
     """
     # Several optimizers often follow one schedule: each thing is said once.
     said = dict.fromkeys(
         f"attach(..., lr={_shortened(policy)}): {found.evidence} {found.remedy} ({found.rule})"
-        for engine in engines
-        for policy, found in _findings(engine, steps)
+        for each in optimizers
+        for policy, found in _findings(each, steps)
     )
     for message in said:
         warnings.warn(message, ScheduleWarning, stacklevel=3)
 
 
-def _findings(engine: Engine, steps: int | None) -> Iterator[tuple[Policy, Finding]]:
-    slots = engine.roster.slots.get("lr", [])
-    for number, rule in enumerate(engine.roster.rules.get("lr", ())):
-        policy = rule.policy
-        bases = [slot.base for slot in slots if slot.rule == number]
-        # A user's function may be slow, or may have effects: it is called when its step comes.
-        if not bases or _holds_function(policy.schedule):
-            continue
+def _findings(each: DrivenOptimizer, steps: int | None) -> Iterator[tuple[Policy, Finding]]:
+    bases: dict[int, float] = {}
+    for rule, base in each.groups.driver.followed.get("lr", {}).values():
         # Of layer-wise rates only the highest is measured: the others are meant to be lower.
-        base = max(bases)
+        bases[rule] = max(base, bases.get(rule, base))
+    for rule, base in bases.items():
+        policy = each.groups.driver.rules["lr"][rule].policy
+        # A user's function may be slow, or may have effects: it is called when its step comes.
+        if _holds_function(policy.schedule):
+            continue
         findings = review(
             policy.schedule,
             # Controllers change the curve: where it would have ended by itself says nothing.
             None if policy.controllers else steps,
-            optimizer=_name(engine),
+            optimizer=_name(each),
             base=base if 0 < base < math.inf else None,
         )
         for found in findings:
-            if found.level != "hint" and found.end > engine.position:
+            if found.level != "hint" and found.end > each.position:
                 yield policy, found
 
 
-def _name(engine: Engine) -> str | None:
+def _name(each: DrivenOptimizer) -> str | None:
     """The optimizer's name in the table of usual rates."""
-    name = engine.kind.lower()
-    if name == "sgd" and any(group.get("momentum") for group in engine.optimizer.param_groups):
+    name = each.kind.lower()
+    if name == "sgd" and any(group.get("momentum") for group in each.optimizer.param_groups):
         name = "sgd-momentum"
     return name if name in USUAL_RATES else None
 

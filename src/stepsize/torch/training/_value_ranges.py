@@ -7,12 +7,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from stepsize.training import Part
+from stepsize.training import ValueRange
 
-__all__ = ["parts_of"]
+__all__ = ["value_ranges"]
 
 
-def parts_of(batches: Sequence[Any], model: nn.Module) -> Sequence[Part]:
+def value_ranges(batches: Sequence[Any], model: nn.Module) -> Sequence[ValueRange]:
     """A part for each place of a batch that holds real numbers, and one for the gradient."""
     found: dict[str, list[Tensor]] = {}
     for batch in batches:
@@ -35,7 +35,7 @@ def _tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
             yield from _tensors(f"{name}[{index}]", each)
 
 
-def _part(name: str, tensors: Sequence[Tensor]) -> Part:
+def _part(name: str, tensors: Sequence[Tensor]) -> ValueRange:
     lows: list[float] = []
     highs: list[float] = []
     not_finite = 0
@@ -46,4 +46,4 @@ def _part(name: str, tensors: Sequence[Tensor]) -> Part:
         if finite.numel():
             lows.append(finite.min().item())
             highs.append(finite.max().item())
-    return Part(name, min(lows, default=nan), max(highs, default=nan), not_finite)
+    return ValueRange(name, min(lows, default=nan), max(highs, default=nan), not_finite)

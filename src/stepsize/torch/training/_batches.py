@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 
 from stepsize.errors import InvalidType, TrainingError
-from stepsize.torch._snapshot import RandomSnapshot
+from stepsize.torch.training._snapshot import RandomSnapshot
 
 __all__ = ["Batches", "Position"]
 

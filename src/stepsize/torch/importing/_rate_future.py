@@ -18,9 +18,8 @@ from torch.optim.swa_utils import SWALR
 from stepsize.controllers import Plateau
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.schedules import Constant, Cosine, Linear, Schedule
-from stepsize.torch._course import Course, Reader, chained, moved
-from stepsize.torch._groups import Group
-from stepsize.torch._torch_curves import (
+from stepsize.torch.attaching.groups import Group
+from stepsize.torch.importing._formulas import (
     MULTIPLYING,
     WRITING,
     call_of,
@@ -32,6 +31,7 @@ from stepsize.torch._torch_curves import (
     times,
     wave,
 )
+from stepsize.torch.importing._future import Future, Reader, chained, moved
 
 __all__ = ["RateReader", "refuse_unknown"]
 
@@ -59,13 +59,13 @@ class RateReader(Reader):
     def _own(self, scheduler: Any) -> float:
         return own_base(scheduler, self._group, self._index) / self._base
 
-    def _leaf_now(self, scheduler: Any) -> Course:
+    def _leaf_now(self, scheduler: Any) -> Future:
         kind = kind_of(scheduler)
         if kind is CosineAnnealingLR:
             return self._cosine_now(scheduler)
         if kind is SWALR:
             return self._averaging_now(scheduler)
-        return Course(self._leaf_anew(scheduler, 0), clock_of(scheduler), kind in MULTIPLYING)
+        return Future(self._leaf_anew(scheduler, 0), clock_of(scheduler), kind in MULTIPLYING)
 
     def _leaf_anew(self, scheduler: Any, carried: float) -> Schedule:
         kind = kind_of(scheduler)
@@ -81,14 +81,14 @@ class RateReader(Reader):
 
     # ---------------------------------------------------------------- mixing
 
-    def _cosine_now(self, scheduler: Any) -> Course:
+    def _cosine_now(self, scheduler: Any) -> Future:
         top, floor = self._own(scheduler), scheduler.eta_min / self._base
         steps, at, value = scheduler.T_max, scheduler.last_epoch, self._value
         curve = wave(steps, top, floor)
         weight = (1 + cos(pi * at / steps)) / 2
         expected = floor + (top - floor) * weight
         if self._same(value, expected, self._precision * max(abs(top), abs(floor))):
-            return Course(curve, at)
+            return Future(curve, at)
         if at % (2 * steps) == steps or steps != int(steps):
             raise InvalidValue(
                 f"{call_of(scheduler)}: a rate that was set by hand can be followed unless it is "
@@ -104,16 +104,16 @@ class RateReader(Reader):
         bottom = steps * (2 * ((at + steps) // (2 * steps)) + 1)
         given = Cosine(steps, height, floor) if bottom == steps else wave(steps, height, floor)
         rising = Cosine(steps, floor, top) >> Cosine(steps, top, floor)
-        return Course(lasting(given, bottom) >> rising.repeat(), at)
+        return Future(lasting(given, bottom) >> rising.repeat(), at)
 
-    def _averaging_now(self, scheduler: Any) -> Course:
+    def _averaging_now(self, scheduler: Any) -> Future:
         done, steps = scheduler._step_count - 1, scheduler.anneal_epochs
         if done >= steps:
-            return Course(Constant(self._averaged(scheduler)), done)
+            return Future(Constant(self._averaged(scheduler)), done)
         # It follows from the present rate where the line to the averaging rate began.
         way = scheduler.anneal_func(done / steps)
         end = self._averaged(scheduler)
-        return Course(self._averaging(scheduler, (self._value - way * end) / (1 - way)), done)
+        return Future(self._averaging(scheduler, (self._value - way * end) / (1 - way)), done)
 
     def _averaging(self, scheduler: Any, start: float) -> Schedule:
         steps, end = scheduler.anneal_epochs, self._averaged(scheduler)
@@ -131,7 +131,7 @@ class RateReader(Reader):
 
     # ---------------------------------------------------------------- one upon another
 
-    def _chain_now(self, chain: Any, children: Sequence[Any]) -> Course:
+    def _chain_now(self, chain: Any, children: Sequence[Any]) -> Future:
         kinds = [kind_of(child) for child in children]
         writing = [place for place, kind in enumerate(kinds) if kind in WRITING]
         if writing:
@@ -143,7 +143,7 @@ class RateReader(Reader):
             raise _no_product(chain)
         moving = [child for child in children if not _is_done(child)]
         if all(kind in MULTIPLYING for kind in kinds):
-            return Course(self._product(children), children[0].last_epoch, multiplies=True)
+            return Future(self._product(children), children[0].last_epoch, multiplies=True)
         if len(moving) == 1:
             return self.now(moving[0])
         mixing = [child for child in moving if kind_of(child) not in MULTIPLYING]
@@ -167,10 +167,10 @@ class RateReader(Reader):
         ]
         return times(reduce(mul, factors), self._own(children[0]))
 
-    def _falling_product(self, children: Sequence[Any], cosine: Any) -> Course:
+    def _falling_product(self, children: Sequence[Any], cosine: Any) -> Future:
         """The chain of a cosine that has no floor, and of others that multiply."""
         clock = children[0].last_epoch
-        course = Course(self._product(children), clock, multiplies=True)
+        future = Future(self._product(children), clock, multiplies=True)
         bottom = cosine.T_max - (cosine.last_epoch - clock)
         others = [child for child in children if child is not cosine]
         if any(settled_at(each) - (each.last_epoch - clock) > bottom for each in others):
@@ -178,11 +178,11 @@ class RateReader(Reader):
                 f"the chain is at 0 from position {bottom} on: there torch's cosine would rise "
                 "again, to another height than the product's"
             )
-            return course
-        curve, factor = self.settle(course)
+            return future
+        curve, factor = self.settle(future)
         top = self._own(cosine)
         rising = Cosine(cosine.T_max, 0, top) >> Cosine(cosine.T_max, top, 0)
-        return Course(lasting(times(curve, factor), bottom) >> rising.repeat(), clock)
+        return Future(lasting(times(curve, factor), bottom) >> rising.repeat(), clock)
 
 
 def _factor(scheduler: Any) -> Schedule:
