@@ -86,7 +86,7 @@ def test_another_language_changes_the_words_and_keeps_the_fields() -> None:
         ("{a:count}", {"a": True}, InvalidType),
         ("{a:name}", {"a": 1}, InvalidType),
         ("{a:names}", {"a": "one"}, InvalidType),
-        ("{a:message}", {"a": "text"}, InvalidType),
+        ("{a:message}", {"a": 1.0}, InvalidType),
     ],
 )
 def test_a_message_that_could_not_be_rendered_cannot_be_built(

@@ -12,7 +12,7 @@ lives as long as the optimizer, and both go without the garbage collector.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 from weakref import ref
 
 import torch
@@ -440,5 +440,5 @@ class DrivenOptimizer:
 def _steps_before(optimizer: Any) -> int:
     """How many steps an optimizer's own state says that it has taken, without the last."""
     states: Mapping[Any, Any] = getattr(optimizer, "state", {})
-    first: dict[str, Any] = dict(next(iter(states.values()), {}))
+    first = cast(Mapping[str, Any], next(iter(states.values()), None) or {})
     return int(first.get("step", 1)) - 1

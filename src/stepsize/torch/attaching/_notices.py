@@ -161,7 +161,7 @@ def _metrics_of(controller: Any) -> Sequence[str]:
     inner = getattr(controller, "controller", None)
     if inner is not None:
         return _metrics_of(inner)
-    metric = getattr(controller, "metric", getattr(controller, "watches", None))
+    metric = getattr(controller, "metric", None)
     also = getattr(controller, "finite", ())
     return [metric, *also] if isinstance(metric, str) else []
 
