@@ -246,7 +246,7 @@ def test_a_training_that_raises_ends_the_run_and_not_the_account(
     assert f"failed after {steps} steps" in done.stdout
     assert f"The training raised {raised}" in done.stdout
     (recorded,) = read_runs(folder / "runs.db")
-    assert (recorded.status, len(recorded["loss"].values)) == ("failed", steps)
+    assert (recorded.status, len(recorded["loss"].values)) == ("crashed", steps)
     assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
     assert escape(raised) in (folder / "out.html").read_text()
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def test_a_kill_at_any_moment_takes_less_than_the_last_second(tmp_path, start):
     runs = {run.name: run for run in read_runs(path)}
     for name in names:
         run = runs[name]
-        assert (run.ended, run.status) == (None, "unfinished")
+        assert (run.ended, run.status) == (None, "abandoned")
         # The last line may be cut.
         log = [line.split() for line in (tmp_path / name).read_text().split("\n")[:-1]]
         older = [int(step) for step, moment in log if float(moment) < killed[name] - 1]
@@ -200,9 +201,17 @@ for step in itertools.count():
 
 
 @pytest.mark.parametrize(
-    ("last_words", "code"), [("", 0), ("sys.exit(3)", 3), ("raise SystemError('on purpose')", 1)]
+    ("last_words", "code", "status", "failure"),
+    [
+        ("", 0, "finished", None),
+        ("sys.exit()", 0, "finished", None),
+        ("raise SystemError('on purpose')", 1, "crashed", "SystemError: on purpose"),
+        ("raise KeyboardInterrupt", 130, "interrupted", None),
+    ],
 )
-def test_a_program_that_never_closes_loses_nothing_and_ends(tmp_path, last_words, code):
+def test_a_program_that_never_closes_loses_nothing_and_ends(
+    tmp_path, last_words, code, status, failure
+):
     path = tmp_path / "runs.db"
     script = f"""
 recorder = Recorder(sys.argv[1])
@@ -213,9 +222,9 @@ for step in range(1_000):
     ended = subprocess.run(
         [sys.executable, "-c", PRELUDE + script, path], capture_output=True, timeout=60, check=False
     )
-    assert ended.returncode == code
+    assert ended.returncode in (code, -signal.SIGINT)
     [run] = read_runs(path)
-    assert run.status == "abandoned"
+    assert (run.status, run.failure) == (status, failure)
     assert run.ended is not None
     assert_steps(run, 1_000)
 

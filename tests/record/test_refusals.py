@@ -41,7 +41,7 @@ def foreign_database(path):
 def newer_run_file(path):
     Recorder(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
 
 
 @pytest.mark.parametrize("use", [Recorder, read_runs])
@@ -50,7 +50,7 @@ def newer_run_file(path):
     [
         (lambda path: path.write_text("step,lr\n0,0.1\n" * 100), "is not an SQLite database"),
         (foreign_database, "of another program"),
-        (newer_run_file, "layout 2, .* up to 1. Upgrade stepsize"),
+        (newer_run_file, "up to 2, but the file has layout 3. Upgrade stepsize"),
         (Path.mkdir, "the path is a folder"),
     ],
     ids=["text", "foreign", "newer", "folder"],
@@ -96,7 +96,7 @@ def test_a_path_that_cannot_be_is_one_clear_error(tmp_path, monkeypatch, use, ba
 
 @pytest.mark.parametrize("use", [Recorder, read_runs])
 def test_a_path_of_the_wrong_type_is_refused(use):
-    with pytest.raises(InvalidType, match=r"a path is a str or an os\.PathLike, got int"):
+    with pytest.raises(InvalidType, match=r"a path is a str or an os\.PathLike, but is a int"):
         use(3)
 
 
@@ -148,9 +148,9 @@ def test_a_config_or_summary_that_json_cannot_hold_is_refused_before_anything_is
 
 @pytest.mark.parametrize("bad", [7, None, b"bytes"])
 def test_a_name_or_status_that_is_no_text_is_refused(path, bad):
-    with pytest.raises(InvalidType, match=f"a name is a str, got {type(bad).__name__}"):
+    with pytest.raises(InvalidType, match=rf"name must be a str, .* \({type(bad).__name__}\)"):
         Recorder(path, bad)
-    with Recorder(path) as recorder, pytest.raises(InvalidType, match="a status is a str"):
+    with Recorder(path) as recorder, pytest.raises(InvalidType, match="status must be a str"):
         recorder.finish(bad)
 
 
@@ -159,7 +159,8 @@ def test_a_closed_recorder_says_so(path):
     recorder.close()
     for act in (lambda: recorder(Tick(0)), recorder.flush, recorder.finish):
         with pytest.raises(
-            RunFileError, match=r"name='over'\) records nothing more: it was closed"
+            RunFileError,
+            match=r"name='over'\): an open recorder is needed, .* closed",
         ):
             act()
 

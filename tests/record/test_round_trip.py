@@ -162,7 +162,7 @@ def test_what_is_recorded_arrives_without_flush_or_close(tmp_path):
     [
         (TrainingStopped, "stopped"),
         (KeyboardInterrupt, "interrupted"),
-        (ZeroDivisionError, "failed"),
+        (ZeroDivisionError, "crashed"),
     ],
 )
 def test_an_exception_ends_the_run_under_its_status_and_goes_on(tmp_path, raised, status):

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from stepsize import __version__
-from stepsize.cli.execution import execute, is_guarded
+from stepsize.cli.execution import Execution, execute, is_guarded
 from stepsize.cli.options import checked_path, horizon_options, picture_option
 from stepsize.cli.preparation import Level, Preparation, Wanted, prepare
 from stepsize.cli.refusal import Refusal, told_with_options
@@ -193,7 +193,8 @@ def command(
         sinks: list[Sink] = [stack.enter_context(LiveLine(steps, label)), history]
         recorder = None
         if record is not None:
-            recorder = stack.enter_context(Recorder(record, name=label, config=settings))
+            plan = repr(prepared.schedule)
+            recorder = stack.enter_context(Recorder(record, label, settings, plan=plan))
             sinks.append(recorder)
         executed = execute(
             training,
@@ -206,7 +207,7 @@ def command(
         )
         seconds = time.perf_counter() - began
         if recorder is not None:
-            recorder.finish(executed.status, {**executed.outcome.metrics, "seconds": seconds})
+            _finish(recorder, executed, seconds)
     searched = 0 if prepared.advice is None else prepared.advice.head_start.steps
     finished = FinishedRun(
         label, executed.status, executed.outcome, history, seconds, searched, executed.failure
@@ -268,6 +269,16 @@ def _named(template: str) -> str:
 
 
 # ------------------------------------------------------------------ after
+
+
+def _finish(recorder: Recorder, executed: Execution, seconds: float) -> None:
+    """End the record. Where it cannot be written, the run has its summary all the same."""
+    status = "crashed" if executed.status == "failed" else executed.status
+    summary = {**executed.outcome.metrics, "seconds": seconds}
+    try:
+        recorder.finish(status, summary, executed.failure or None)
+    except RunFileError as error:
+        notice(f"Warning: {error}")
 
 
 def _told(

@@ -78,9 +78,9 @@ def _result(run: Run) -> _Result:
     driven = [each for name, each in curves.items() if name == "lr" or name.startswith("lr/")]
     # The groups share one shape; the highest shows it best.
     highest = max(driven, key=lambda each: np.nanmax(each.values, initial=-math.inf), default=None)
-    metrics = {name: float(each.values[-1]) for name, each in measured.items()}
+    metrics = {name: float(each.values[-1]) for name, each in measured.items() if len(each.values)}
     summary = {name: float(value) for name, value in run.summary.items() if _is_number(value)}
-    seconds = summary.pop("seconds", (run.written - run.started).total_seconds())
+    seconds = summary.pop("seconds", max((run.written - run.started).total_seconds(), 0.0))
     return _Result(
         run=run,
         rates=highest,
@@ -121,6 +121,9 @@ def _record(result: _Result) -> dict[str, Any]:
         "id": run.id,
         "name": run.name,
         "status": run.status,
+        "failure": run.failure,
+        "plan": run.plan,
+        "segments": len(run.segments),
         "started": run.started.isoformat(),
         "seconds": result.seconds,
         "steps": result.steps,

@@ -11,5 +11,19 @@ plot(*run["loss"])
 ```
 """
 
-from stepsize.record._reader import *
-from stepsize.record._recorder import *
+from stepsize.record._extremes import Overview
+from stepsize.record._fingerprint import Fingerprint
+from stepsize.record._reader import Run, read_runs
+from stepsize.record._recorder import Recorder
+from stepsize.record._stored import RecordedDecision, Segment, Series
+
+__all__ = [
+    "Fingerprint",
+    "Overview",
+    "RecordedDecision",
+    "Recorder",
+    "Run",
+    "Segment",
+    "Series",
+    "read_runs",
+]

@@ -1,125 +1,98 @@
-"""The run file: its tables, its mark, and how it is opened.
-
-A run file is an SQLite database in WAL mode, so that readers and several writers do not wait for
-each other's pages. Its tables:
-
-    runs       one row per run; ``ended`` stays NULL until the run is closed
-    series     the names of a run's curves; ``kind`` is "quantity" or "metric"
-    batches    what one flush brought, all series together: triples (series, position, value)
-    chunks     many points of one series together: pairs (position, value)
-    decisions  what was decided, with reasons
-
-A flush appends one small row to ``batches``, however many series there are. When enough points
-have gathered, the writer replaces its batches by one chunk per series. A batch or a chunk is a
-BLOB of little-endian float64: in a column, SQLite would turn NaN into NULL. Times are seconds
-since 1970 (UTC); ``config`` and ``summary`` are JSON as Python writes it, so they may hold NaN.
-"""
+"""How a run file is opened: to read it, whatever it turns out to be, or to write it."""
 
 import os
+import re
+import shutil
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from stepsize.errors import InvalidType, RunFileError
+from stepsize.record._schema import (
+    APPLICATION_ID,
+    TABLES,
+    VERSION,
+    create_tables,
+    decode_text,
+    upgrade_tables,
+)
 
 __all__ = [
     "BUSY_SECONDS",
-    "decode_text",
-    "encode_text",
+    "damaged",
     "explained",
+    "has_layout",
     "locate",
     "open_for_reading",
     "open_for_writing",
     "reopen_for_writing",
 ]
 
-APPLICATION_ID: Final = int.from_bytes(b"step")
-VERSION: Final = 1
 BUSY_SECONDS: Final = 10.0
 
-TABLES: Final = (
-    """CREATE TABLE runs (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        name TEXT NOT NULL,
-        config TEXT NOT NULL,
-        started REAL NOT NULL,
-        written REAL NOT NULL,
-        ended REAL,
-        status TEXT,
-        summary TEXT
-    )""",
-    """CREATE TABLE series (
-        run INTEGER NOT NULL REFERENCES runs,
-        number INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        name TEXT NOT NULL,
-        PRIMARY KEY (run, number)
-    )""",
-    """CREATE TABLE batches (
-        run INTEGER NOT NULL REFERENCES runs,
-        number INTEGER NOT NULL,
-        points BLOB NOT NULL,
-        PRIMARY KEY (run, number)
-    )""",
-    """CREATE TABLE chunks (
-        run INTEGER NOT NULL REFERENCES runs,
-        series INTEGER NOT NULL,
-        number INTEGER NOT NULL,
-        points BLOB NOT NULL,
-        PRIMARY KEY (run, series, number)
-    )""",
-    """CREATE TABLE decisions (
-        run INTEGER NOT NULL REFERENCES runs,
-        number INTEGER NOT NULL,
-        position REAL,
-        kind TEXT NOT NULL,
-        factor REAL,
-        reason TEXT NOT NULL,
-        PRIMARY KEY (run, number)
-    )""",
-)
-
-CAUSES: Final = {
-    sqlite3.SQLITE_NOTADB: "the file is not an SQLite database, so it is no run file. "
-    "Give a file that a Recorder wrote",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged or was cut short. Restore it from a copy",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened. "
-    "See that its folder exists and may be written by you",
-    sqlite3.SQLITE_PERM: "the file may not be opened by you. Change its permissions",
-    sqlite3.SQLITE_READONLY: "the file may not be written by you. Change its permissions",
-    sqlite3.SQLITE_FULL: "the disk is full. Free some space",
-    sqlite3.SQLITE_IOERR: "the disk cannot be read or written, or is full. "
-    "See to its free space and its health",
-    sqlite3.SQLITE_BUSY: "another process keeps the file locked. "
-    "End what holds it, or record into a file of its own",
+_LARGEST_CELL: Final = 256 * 1024 * 1024
+_WHOLE: Final = "the file must be a whole run file", "Restore it from a copy."
+_OURS: Final = "a run file is needed", "Give a file that a Recorder wrote, or a new one."
+_CAUSES: Final = {
+    sqlite3.SQLITE_NOTADB: (*_OURS[:1], "it is not an SQLite database", _OURS[1]),
+    sqlite3.SQLITE_CORRUPT: (_WHOLE[0], "is damaged or was cut short", _WHOLE[1]),
+    sqlite3.SQLITE_TOOBIG: (_WHOLE[0], "holds a value that is too large", _WHOLE[1]),
+    sqlite3.SQLITE_CANTOPEN: (
+        "the file must be readable and writable",
+        "cannot be opened",
+        "See that its folder exists and may be written by you.",
+    ),
+    sqlite3.SQLITE_PERM: (
+        "the file must be open to you",
+        "may not be opened by you",
+        "Change its permissions.",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "the file must be writable",
+        "may not be written by you",
+        "Change its permissions.",
+    ),
+    sqlite3.SQLITE_FULL: (
+        "what is recorded is written into the file",
+        "the disk is full",
+        "Free some space.",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "what is recorded is written into the file",
+        "the disk cannot be read or written, or is full",
+        "See to its free space and its health.",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        "the file must be free",
+        "another process keeps the file locked",
+        "End what holds it, or record into a file of its own.",
+    ),
 }
-
-
-def encode_text(text: str) -> bytes:
-    """Keep lone surrogates, which file names can bring. Store the bytes as ``CAST(? AS TEXT)``."""
-    return text.encode("utf-8", "surrogatepass")
-
-
-def decode_text(stored: bytes) -> str:
-    """The text that was stored, lone surrogates kept."""
-    return stored.decode("utf-8", "surrogatepass")
+_PLAIN: Final = re.compile(r"CREATE TABLE\b")
+_UNKNOWN: Final = "the file must be a run file that can be used", "it cannot be used", ""
 
 
 @contextmanager
 def explained(call: str) -> Generator[None, None, None]:
-    """Turn what SQLite raises into a RunFileError that opens with ``call``."""
+    """Turn what SQLite raises into a RunFileError of ``call``."""
     try:
         yield
     except UnicodeDecodeError as error:
-        raise RunFileError(f"{call}: {CAUSES[sqlite3.SQLITE_CORRUPT]} ({error}).") from error
+        raise damaged(call, str(error)) from error
     except sqlite3.Error as error:
         # Absent where Python's module, not the database, refused.
         code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        cause = CAUSES.get(code & 0xFF, "the file cannot be used")
-        raise RunFileError(f"{call}: {cause} (SQLite: {error}).") from error
+        rule, value, remedy = _CAUSES.get(code & 0xFF, _UNKNOWN)
+        raise RunFileError(call, rule, f"{value} (SQLite: {error})", remedy) from error
+
+
+def damaged(call: str, what: str) -> RunFileError:
+    """What to raise where the file's content cannot be what was written."""
+    return RunFileError(call, _WHOLE[0], f"is damaged: {what}", _WHOLE[1])
 
 
 def locate(path: str | os.PathLike[str], call: str) -> Path:
@@ -128,12 +101,16 @@ def locate(path: str | os.PathLike[str], call: str) -> Path:
         file = Path(path).absolute()
     except TypeError:
         raise InvalidType(
-            f"{call}: a path is a str or an os.PathLike, got {type(path).__name__}."
+            call, "a path is a str or an os.PathLike", f"is a {type(path).__name__}", "", "path"
         ) from None
     if "\0" in str(file):  # SQLite would open the file named by what is before it
-        raise RunFileError(f"{call}: a path holds no null character. Give another path.")
+        raise RunFileError(
+            call, "a path holds no null character", "this one does", "Give another path.", "path"
+        )
     if file.is_dir():
-        raise RunFileError(f"{call}: the path is a folder. Give the path of a file in it.")
+        raise RunFileError(
+            call, "a file is needed", "the path is a folder", "Give a file in it.", "path"
+        )
     return file
 
 
@@ -149,15 +126,21 @@ def open_for_reading(path: Path, call: str) -> Generator[sqlite3.Connection, Non
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise RunFileError(f"{call}: the file cannot be read: {error}.") from error
+        raise RunFileError(call, "the file must be readable", str(error)) from error
     if size == 0:
-        raise RunFileError(f"{call}: the file is empty: no run was ever recorded in it.")
-    with explained(call), closing(_connect_to_read(path)) as connection:
+        raise _nothing_recorded(call, "the file is empty")
+    with explained(call), ExitStack() as stack:
+        connection = _connect_to_read(path, stack)
         connection.execute("BEGIN")
         if not _is_run_file(connection, call):
-            raise RunFileError(f"{call}: the database is empty: no run was ever recorded in it.")
+            raise _nothing_recorded(call, "the database is empty")
+        _require_plain_tables(connection, call)
         _refuse_cut_file(connection, path, call)
         yield connection
+
+
+def _nothing_recorded(call: str, why: str) -> RunFileError:
+    return RunFileError(call, "a run file holds runs", f"{why}: no run was ever recorded in it")
 
 
 def open_for_writing(path: Path, call: str) -> sqlite3.Connection:
@@ -175,7 +158,9 @@ def open_for_writing(path: Path, call: str) -> sqlite3.Connection:
             if not exists:
                 _create(connection, call)
             _refuse_cut_file(connection, path, call)
+            _require_plain_tables(connection, call)
             _prepare_to_write(connection)
+            _upgrade(connection)
         except BaseException:
             connection.close()
             raise
@@ -190,29 +175,43 @@ def reopen_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path, options: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.as_uri()}?{options}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    connection = _connect(path, "mode=ro")
     connection.text_factory = decode_text
+    return connection
+
+
+def _connect_to_read(path: Path, stack: ExitStack) -> sqlite3.Connection:
     try:
-        connection.execute("PRAGMA application_id")
+        return _readable(path, "mode=ro", stack)
     except sqlite3.OperationalError as error:
-        connection.close()
         # In a folder that may not be written, SQLite cannot set up the memory that it shares with
-        # writers. Nobody is writing then, and the file can be read as it lies, unless a writer was
-        # killed and left a log.
-        if error.sqlite_errorname != "SQLITE_READONLY_DIRECTORY" or not _log_is_empty(path):
+        # writers. Nobody is writing then, and the file can be read as it lies.
+        if error.sqlite_errorname not in ("SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN"):
             raise
-        connection = _connect(path, "immutable=1")
-        connection.text_factory = decode_text
+        if _log_is_empty(path):
+            return _readable(path, "immutable=1", stack)
+        # A writer was killed and left a log, which can be read beside a copy.
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        copy = folder / path.name
+        try:
+            shutil.copyfile(path, copy)
+            shutil.copyfile(f"{path}-wal", f"{copy}-wal")
+        except OSError:
+            raise error from None
+        return _readable(copy, "mode=rw", stack)
+
+
+def _readable(path: Path, options: str, stack: ExitStack) -> sqlite3.Connection:
+    connection = stack.enter_context(closing(_connect(path, options)))
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_CELL)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA application_id")
     return connection
 
 
@@ -238,22 +237,34 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _is_run_file(connection: sqlite3.Connection, call: str) -> bool:
-    """Return False for an empty database; refuse everything else that is no run file."""
+    """Return False for an empty database; refuse everything else that is not a run file."""
     application = _number(connection, "PRAGMA application_id")
     version = _number(connection, "PRAGMA user_version")
     if application == APPLICATION_ID:
         if version > VERSION:
             raise RunFileError(
-                f"{call}: the file has layout {version}, and this version of stepsize knows the "
-                f"layouts up to {VERSION}. Upgrade stepsize."
+                call,
+                f"this version of stepsize knows the layouts up to {VERSION}",
+                f"the file has layout {version}",
+                "Upgrade stepsize.",
             )
         return True
     if application or version or _number(connection, "SELECT count(*) FROM sqlite_schema"):
         raise RunFileError(
-            f"{call}: the file is an SQLite database of another program. "
-            "Give a file that a Recorder wrote, or a new one."
+            call, _OURS[0], "the file is an SQLite database of another program", _OURS[1]
         )
     return False
+
+
+def _require_plain_tables(connection: sqlite3.Connection, call: str) -> None:
+    """A view or a computed column could make any number of rows out of a few bytes."""
+    for name, kind, text in connection.execute("SELECT name, type, sql FROM sqlite_schema"):
+        if name not in TABLES:
+            continue
+        is_plain = kind == "table" and isinstance(text, str) and _PLAIN.match(text) is not None
+        columns = connection.execute("SELECT hidden FROM pragma_table_xinfo(?)", (name,))
+        if not is_plain or any(hidden for (hidden,) in columns):
+            raise damaged(call, f"{name!r} is not a plain table")
 
 
 def _create(connection: sqlite3.Connection, call: str) -> None:
@@ -261,21 +272,30 @@ def _create(connection: sqlite3.Connection, call: str) -> None:
         connection.execute("BEGIN IMMEDIATE")
         if _is_run_file(connection, call):  # another process was faster
             return
-        for table in TABLES:
-            connection.execute(table)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        create_tables(connection)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    if not has_layout(connection):
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            upgrade_tables(connection)
+
+
+def has_layout(connection: sqlite3.Connection) -> bool:
+    """Whether a file has what version 2 added."""
+    query = "SELECT count(*) FROM sqlite_schema WHERE name = 'layout'"
+    return bool(_number(connection, query))
 
 
 def _refuse_cut_file(connection: sqlite3.Connection, path: Path, call: str) -> None:
-    """SQLite reads what is missing from the last page as zeros, and says nothing."""
+    """SQLite reads what is missing from the last page as zeros, without an error."""
     pages = _number(connection, "PRAGMA page_count")
     expected = pages * _number(connection, "PRAGMA page_size")
     size = path.stat().st_size
     if size < expected and _log_is_empty(path):  # else the missing pages may be in the log
         raise RunFileError(
-            f"{call}: the file was cut short: it has {size} of {expected} bytes. "
-            "Restore it from a copy."
+            call, _WHOLE[0], f"was cut short: it has {size} of {expected} bytes", _WHOLE[1]
         )
 
 

@@ -1,55 +1,28 @@
 """What was recorded, as arrays."""
 
-import json
-import math
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from stepsize.errors import InvalidType, InvalidValue
+from stepsize.record._extremes import Overview
+from stepsize.record._fingerprint import Fingerprint
+from stepsize.record._format import damaged, locate, open_for_reading
+from stepsize.record._stored import (
+    RecordedDecision,
+    RunRow,
+    Segment,
+    Series,
+    StoredRun,
+    run_rows,
+)
+from stepsize.words import closest
 
-from stepsize.errors import InvalidType, InvalidValue, RunFileError
-from stepsize.record._format import encode_text, locate, open_for_reading
-
-__all__ = ["RecordedDecision", "Run", "Series", "read_runs"]
-
-Array: TypeAlias = NDArray[np.float64]
-
-
-class Series(NamedTuple):
-    """One recorded curve, in the order in which it was recorded.
-
-    After a rewind, positions come again.
-
-    Attributes:
-        positions: Shape (n,), float64, in the driver's clock.
-        values: Shape (n,), float64.
-    """
-
-    positions: Array
-    values: Array
-
-
-@dataclass(frozen=True)
-class RecordedDecision:
-    """A decision as it was carried out.
-
-    Attributes:
-        position: Where it was taken, in the driver's clock.
-        kind: ``"scale"``, ``"rewind"`` or ``"stop"``.
-        factor: What a scale or a rewind multiplied by; None for a stop.
-        reason: Why, in words.
-    """
-
-    position: float
-    kind: str
-    factor: float | None
-    reason: str
+__all__ = ["Run", "read_runs"]
 
 
 @dataclass(frozen=True)
@@ -66,12 +39,15 @@ class Run:
         config: What was stored about it when it began.
         started: When it began (UTC).
         written: When something of it was last written (UTC).
-        ended: When it was closed (UTC). None if it was not: it goes on, or was killed; ``written``
-            tells the difference.
-        status: How it ended: ``"finished"``, ``"stopped"``, ``"interrupted"``, ``"failed"``,
-            ``"abandoned"``, or what was given to :meth:`Recorder.finish`. ``"unfinished"`` if it
-            was never closed.
+        ended: When it was closed (UTC). None if it was not: it goes on, or was killed.
+        status: How it ended: ``"finished"``, ``"stopped"``, ``"interrupted"``, ``"crashed"``, or
+            what was given to :meth:`Recorder.finish`. Where it was never closed, ``"abandoned"``
+            if the process that recorded it is gone, else ``"unfinished"``.
         summary: What was given to :meth:`Recorder.finish`.
+        plan: The text of the schedule or the plan that it followed; None if nothing was said.
+        fingerprint: What was trained; None if nothing was said.
+        failure: What was raised, by name and text; None if nothing was.
+        segments: Its parts: more than one if it was resumed; none in files of version 1.
     """
 
     path: Path
@@ -83,22 +59,50 @@ class Run:
     ended: datetime | None
     status: str
     summary: dict[str, Any] = field(hash=False)
+    plan: str | None = None
+    fingerprint: Fingerprint | None = None
+    failure: str | None = None
+    segments: tuple[Segment, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of its curves, in the order in which they first came."""
-        with open_for_reading(self.path, f"{self._call}.names") as connection:
-            return self._names(connection)
+        with self._stored("names") as stored:
+            return stored.names
 
     @property
     def quantities(self) -> dict[str, Series]:
         """The curves of all driven quantities, for example the rates of all groups."""
-        return self._curves("quantity", "quantities")
+        with self._stored("quantities") as stored:
+            return stored.curves("quantity")
 
     @property
     def metrics(self) -> dict[str, Series]:
         """The curves of all metrics, for example of the losses."""
-        return self._curves("metric", "metrics")
+        with self._stored("metrics") as stored:
+            return stored.curves("metric")
+
+    @property
+    def superseded(self) -> dict[str, Series]:
+        """By name, what was recorded and then done again when the run was resumed before it."""
+        with self._stored("superseded") as stored:
+            return stored.curves("quantity", superseded=True) | stored.curves(
+                "metric", superseded=True
+            )
+
+    def overview(self, name: str, stretches: int = 2_000) -> Overview:
+        """A curve for a picture: the lowest and highest value of each of its stretches.
+
+        Args:
+            name: The curve's.
+            stretches: How many the picture can tell apart, >= 1; there are at most about as many.
+
+        Raises:
+            InvalidValue: There is no such curve, or a quantity and a metric share the name.
+            RunFileError: The file can no longer be read.
+        """
+        with self._stored(f"overview({name!r})") as stored:
+            return stored.overview(self._number(stored, name), stretches)
 
     def __getitem__(self, name: str) -> Series:
         """Return the curve of this name, be it a driven quantity or a metric.
@@ -107,23 +111,14 @@ class Run:
             InvalidValue: There is no such curve, or a quantity and a metric share the name.
             RunFileError: The file can no longer be read.
         """
-        call = f"{self._call}[{name!r}]"
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidType(f"{call}: a curve has a name, a str; got {type(name).__name__}.")
-        with open_for_reading(self.path, call) as connection:
-            numbers = connection.execute(
-                "SELECT number FROM series WHERE run = ? AND name = CAST(? AS TEXT)",
-                (self.id, encode_text(name)),
-            ).fetchall()
-            if not numbers:
-                there = ", ".join(map(repr, self._names(connection))) or "none yet"
-                raise InvalidValue(f"{call}: there is no such curve. There are: {there}.")
-            if len(numbers) > 1:
-                raise InvalidValue(
-                    f"{call}: a quantity and a metric share this name. "
-                    f"Use .quantities[{name!r}] or .metrics[{name!r}]."
-                )
-            return self._series(connection, numbers[0][0], self._batches(connection, call), call)
+            raise InvalidType(
+                f"{self._call}[{name!r}]",
+                "a curve has a name, a str",
+                f"this is a {type(name).__name__}",
+            )
+        with self._stored(f"[{name!r}]") as stored:
+            return stored.series(self._number(stored, name))
 
     def __contains__(self, name: object) -> bool:
         return name in self.names
@@ -133,59 +128,39 @@ class Run:
 
     @property
     def decisions(self) -> tuple[RecordedDecision, ...]:
-        """What was decided, in order."""
-        with open_for_reading(self.path, f"{self._call}.decisions") as connection:
-            rows = connection.execute(
-                "SELECT position, kind, factor, reason FROM decisions WHERE run = ? "
-                "ORDER BY number",
-                (self.id,),
-            )
-            return tuple(
-                RecordedDecision(
-                    position=_real(position),
-                    kind=kind,
-                    factor=None if kind == "stop" else _real(factor),
-                    reason=reason,
-                )
-                for position, kind, factor, reason in rows
-            )
+        """What was decided, in order, without what a resumed run did again."""
+        with self._stored("decisions") as stored:
+            return stored.decisions()
 
     @property
     def _call(self) -> str:
         return f"Run {self.id} ({self.name!r}) of {str(self.path)!r}"
 
-    def _names(self, connection: sqlite3.Connection) -> tuple[str, ...]:
-        found = connection.execute(
-            "SELECT name FROM series WHERE run = ? ORDER BY number", (self.id,)
-        )
-        return tuple(dict.fromkeys(name for (name,) in found))
-
-    def _curves(self, kind: str, what: str) -> dict[str, Series]:
-        call = f"{self._call}.{what}"
+    @contextmanager
+    def _stored(self, what: str) -> Generator[StoredRun]:
+        call = f"{self._call}{what}" if what.startswith("[") else f"{self._call}.{what}"
         with open_for_reading(self.path, call) as connection:
-            found = connection.execute(
-                "SELECT name, number FROM series WHERE run = ? AND kind = ? ORDER BY number",
-                (self.id, kind),
-            ).fetchall()
-            batches = self._batches(connection, call)
-            return {name: self._series(connection, number, batches, call) for name, number in found}
+            yield StoredRun(connection, self.id, call)
 
-    def _batches(self, connection: sqlite3.Connection, call: str) -> Array:
-        rows = connection.execute(
-            "SELECT points FROM batches WHERE run = ? ORDER BY number", (self.id,)
-        )
-        return _matrix(rows, 3, call)
-
-    def _series(
-        self, connection: sqlite3.Connection, number: int, batches: Array, call: str
-    ) -> Series:
-        rows = connection.execute(
-            "SELECT points FROM chunks WHERE run = ? AND series = ? ORDER BY number",
-            (self.id, number),
-        )
-        latest = batches[batches[:, 0] == number, 1:]
-        points = np.concatenate([_matrix(rows, 2, call), latest])
-        return Series(points[:, 0].copy(), points[:, 1].copy())
+    def _number(self, stored: StoredRun, name: str) -> int:
+        found = [each.number for each in stored.series_rows if each.name == name]
+        if not found:
+            there = stored.names
+            meant = closest(name, there)
+            raise InvalidValue(
+                stored.call,
+                "a curve must have been recorded",
+                f"there are {', '.join(map(repr, there)) or 'none yet'}",
+                "" if meant is None else f"Did you mean {meant!r}?",
+            )
+        if len(found) > 1:
+            raise InvalidValue(
+                stored.call,
+                "a name must mean one curve",
+                "a quantity and a metric share this name",
+                f"Use .quantities[{name!r}] or .metrics[{name!r}].",
+            )
+        return found[0]
 
 
 def read_runs(path: str | os.PathLike[str]) -> list[Run]:
@@ -198,7 +173,8 @@ def read_runs(path: str | os.PathLike[str]) -> list[Run]:
         path: A file that a :class:`Recorder` wrote.
 
     Raises:
-        RunFileError: There is no such file, or it holds no runs that this version can read.
+        RunFileError: There is no such file, it holds no runs that this version can read, or it is
+            damaged.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -214,38 +190,25 @@ def read_runs(path: str | os.PathLike[str]) -> list[Run]:
     call = f"read_runs({path!r})"
     file = locate(path, call)
     with open_for_reading(file, call) as connection:
-        rows = connection.execute(
-            "SELECT id, name, config, started, written, ended, status, summary FROM runs "
-            "ORDER BY id"
-        )
-        return [_run(file, call, row) for row in rows]
+        return [_run(file, call, row) for row in run_rows(connection, call)]
 
 
-def _run(path: Path, call: str, row: tuple[Any, ...]) -> Run:
-    number, name, config, started, written, ended, status, summary = row
+def _run(path: Path, call: str, row: RunRow) -> Run:
     try:
         return Run(
             path=path,
-            id=number,
-            name=name,
-            config=json.loads(config),
-            started=datetime.fromtimestamp(started, UTC),
-            written=datetime.fromtimestamp(written, UTC),
-            ended=None if ended is None else datetime.fromtimestamp(ended, UTC),
-            status="unfinished" if status is None else status,
-            summary={} if summary is None else json.loads(summary),
+            id=row.id,
+            name=row.name,
+            config=row.config,
+            started=datetime.fromtimestamp(row.started, UTC),
+            written=datetime.fromtimestamp(row.written, UTC),
+            ended=None if row.ended is None else datetime.fromtimestamp(row.ended, UTC),
+            status=row.status,
+            summary=row.summary,
+            plan=row.plan,
+            fingerprint=row.fingerprint,
+            failure=row.failure,
+            segments=row.segments,
         )
-    except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise RunFileError(f"{call}: run {number} is damaged: {error}.") from error
-
-
-def _matrix(rows: Iterable[tuple[bytes]], width: int, call: str) -> Array:
-    try:
-        return np.frombuffer(b"".join(row[0] for row in rows), "<f8").reshape(-1, width)
-    except (TypeError, ValueError) as error:
-        raise RunFileError(f"{call}: the recorded numbers are damaged: {error}.") from error
-
-
-def _real(stored: float | None) -> float:
-    """SQLite keeps NaN in a column as NULL."""
-    return math.nan if stored is None else stored
+    except (ValueError, OverflowError, OSError) as error:
+        raise damaged(call, f"run {row.id}: {error}") from error

@@ -1,21 +1,39 @@
 """The sink that keeps what a training did."""
 
+import atexit
 import json
 import os
 import sqlite3
+import sys
+import threading
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from types import TracebackType
 from typing import NoReturn, Self, TypeAlias, cast
 from weakref import finalize
 
-from stepsize.errors import CopyRefused, InvalidType, RunFileError, TrainingStopped
-from stepsize.record._format import encode_text, explained, locate, open_for_writing
-from stepsize.record._writer import LONGEST_QUEUE, Ending, Writer
+from stepsize.checks import checked_instance, checked_name
+from stepsize.errors import (
+    CopyRefused,
+    InvalidType,
+    RunFileError,
+    StepsizeWarning,
+    TrainingStopped,
+)
+from stepsize.record._fingerprint import Fingerprint
+from stepsize.record._format import explained, locate, open_for_writing
+from stepsize.record._resuming import resumed_run
+from stepsize.record._rows import Ending, OpenRun
+from stepsize.record._schema import encode_text
+from stepsize.record._writer import LONGEST_QUEUE, Writer
 from stepsize.signals import Tick
 
 __all__ = ["Recorder"]
+
+_exiting = threading.Event()
 
 Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
@@ -35,17 +53,24 @@ class Recorder:
 
     Used as a context manager it ends the run as ``"finished"``; as ``"stopped"`` if a controller
     ended it (:class:`~stepsize.errors.TrainingStopped`), as ``"interrupted"`` after Ctrl-C, as
-    ``"failed"`` after any other exception. A program that ends without closing its recorder
-    leaves the run ``"abandoned"``, with nothing lost.
+    ``"crashed"`` after any other exception, whose name and text are kept as the run's ``failure``.
+    So does the end of a program that never closes its recorder. A process that was killed leaves
+    the run ``"abandoned"``.
 
     Args:
         path: The file. It is created if it is missing; else the run is added to its runs.
         name: What the run is called. A name used before begins a new run with its own id.
         config: What should be known about the run later, for example its schedule as text: a
             mapping of what JSON can hold. Tuples are read back as lists. NaN is allowed.
+        plan: The text of the schedule or the plan that the run follows.
+        fingerprint: What is trained: runs of one fingerprint can learn from each other.
+        resume: True to go on with the latest run of this name, or its id. Where there is none yet,
+            a run begins. What was recorded before from the first position of the resumed part on
+            is superseded: it stays in the file, marked. Settings that are given replace the others.
 
     Raises:
-        RunFileError: The file cannot be written, or is something else than a run file.
+        RunFileError: The file cannot be written, or is something else than a run file; or the run
+            to resume is recorded by another process at this moment, or is not there.
         InvalidType: An argument is of the wrong type, or ``config`` holds what JSON cannot.
 
     A tick is handed over, not copied: do not change its mappings afterwards. After a fork the
@@ -69,22 +94,41 @@ class Recorder:
         path: str | os.PathLike[str],
         name: str = "run",
         config: Mapping[str, Plain] | None = None,
+        *,
+        plan: str | None = None,
+        fingerprint: Fingerprint | None = None,
+        resume: bool | int = False,
     ) -> None:
         call = f"Recorder({path!r}, name={name!r})"
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidType(f"{call}: a name is a str, got {type(name).__name__}.")
+        checked_instance(call, "name", name, str, "a str", "")
         self._call = call
-        config_text = self._json("config", config or {})
+        given = OpenRun(
+            0,
+            name,
+            self._json("config", config or {}),
+            started=time.time(),
+            written=time.time(),
+            plan=None if plan is None else checked_name(call, "plan", plan, "a text", "repr(plan)"),
+            fingerprint=None if fingerprint is None else json.dumps(fingerprint.to_dict()),
+        )
         file = locate(path, call)
         connection = open_for_writing(file, call)
         try:
-            with explained(call):
-                self._run_id = _begin_run(connection, name, config_text)
+            with explained(call), connection:
+                connection.execute("BEGIN IMMEDIATE")
+                run = None if resume is False else resumed_run(connection, given, resume, call)
+                if run is None:
+                    run = _begun_run(connection, given)
+                elif config is not None:
+                    run.config = given.config
+                run.write(connection, 0, None, None)
         except BaseException:
             connection.close()
             raise
-        self._writer = Writer(connection, file, self._run_id, call)
+        self._run_id = run.id
+        self._writer = Writer(connection, file, run, call)
         finalize(self, _abandon, self._writer)
+        _notice_exit()
 
     @property
     def run_id(self) -> int:
@@ -115,21 +159,24 @@ class Recorder:
         """
         self._ask(None)
 
-    def finish(self, status: str = "finished", summary: Mapping[str, Plain] | None = None) -> None:
+    def finish(
+        self,
+        status: str = "finished",
+        summary: Mapping[str, Plain] | None = None,
+        failure: str | None = None,
+    ) -> None:
         """Write what is left, end the run and close the file.
 
         Args:
             status: How the run ended, in a word.
             summary: What came out of it, for example the final loss; as ``config``.
+            failure: What was raised, if something was.
 
         Raises:
             RunFileError: It could not be written. The recorder stays open; finish it again.
         """
-        if not isinstance(status, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidType(
-                f"{self._call}.finish: a status is a str, got {type(status).__name__}."
-            )
-        self._ask(Ending(status, self._json("summary", summary or {})))
+        checked_instance(f"{self._call}.finish", "status", status, str, "a str", "")
+        self._ask(Ending(status, self._json("summary", summary or {}), failure))
 
     def close(self) -> None:
         """Finish the run as ``"finished"``, unless it is over already."""
@@ -147,19 +194,21 @@ class Recorder:
     ) -> None:
         if self._writer.gone is not None:
             return
-        if kind is None:
+        if error is None:
             self.finish()
-        elif issubclass(kind, TrainingStopped):
-            self.finish("stopped")
-        elif issubclass(kind, KeyboardInterrupt):
-            self.finish("interrupted")
-        else:
-            self.finish("failed")
+            return
+        status, failure = _ended_by(error)
+        try:
+            self.finish(status, failure=failure)
+        except RunFileError as untold:  # must not hide what ended the training
+            warnings.warn(StepsizeWarning(str(untold)), stacklevel=2)
 
     def __reduce__(self) -> NoReturn:
         raise CopyRefused(
-            f"{self._call}: a recorder holds a thread and an open file, which have no copy. "
-            "Open a Recorder in each process that records; they may share the file."
+            self._call,
+            "a recorder has no copy",
+            "it holds a thread and an open file",
+            "Open a Recorder in each process that records; they may share the file.",
         )
 
     def __repr__(self) -> str:
@@ -174,8 +223,8 @@ class Recorder:
             raise failure
         self._report()
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise RunFileError(f"{self._call} records nothing more: {reason}.")
+    def _refuse(self, reason: tuple[str, str]) -> NoReturn:
+        raise RunFileError(self._call, "an open recorder is needed", *reason)
 
     def _report(self) -> None:
         writer = self._writer
@@ -191,8 +240,11 @@ class Recorder:
             return json.dumps(_plain(value))
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidType(
-                f"{self._call}: {what} is a mapping of what JSON can hold, but {error}. "
-                "Give str keys, and numbers, texts, lists and mappings; a schedule as its repr."
+                self._call,
+                f"{{{what}}} is a mapping of what JSON can hold",
+                str(error),
+                "Give str keys, and numbers, texts, lists and mappings; a schedule as its repr.",
+                what,
             ) from error
 
 
@@ -215,22 +267,48 @@ def _key(key: object) -> str:
     raise TypeError(f"it has the key {key!r}, of type {type(key).__name__}")
 
 
-def _begin_run(connection: sqlite3.Connection, name: str, config: str) -> int:
-    now = time.time()
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        added = connection.execute(
-            "INSERT INTO runs (name, config, started, written) VALUES (CAST(? AS TEXT), ?, ?, ?)",
-            (encode_text(name), config, now, now),
-        )
-    run = added.lastrowid
-    assert run is not None  # an INSERT has one
-    return run
+def _begun_run(connection: sqlite3.Connection, given: OpenRun) -> OpenRun:
+    added = connection.execute(
+        "INSERT INTO runs (name, config, started, written, plan, fingerprint) "
+        "VALUES (CAST(? AS TEXT), ?, ?, ?, CAST(? AS TEXT), ?)",
+        (
+            encode_text(given.name),
+            given.config,
+            given.started,
+            given.written,
+            None if given.plan is None else encode_text(given.plan),
+            given.fingerprint,
+        ),
+    )
+    assert added.lastrowid is not None  # an INSERT has one
+    return replace(given, id=added.lastrowid, segment_started=given.started)
+
+
+def _ended_by(error: BaseException) -> tuple[str, str | None]:
+    """The status of a run that an exception ended, and what was raised if it was a failure."""
+    if isinstance(error, TrainingStopped):
+        return "stopped", None
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", None
+    if isinstance(error, SystemExit) and not error.code:
+        return "finished", None
+    return "crashed", f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+@cache
+def _notice_exit() -> None:
+    # Functions are called in the opposite order: this one before those that finalize() calls.
+    atexit.register(_exiting.set)
 
 
 def _abandon(writer: Writer) -> None:
-    """Write what a recorder holds that nobody closed: the program ends, or forgot it."""
+    """End a run whose recorder was never closed: the program ends, or has forgotten it."""
     if writer.gone is None:
-        failure = writer.ask(Ending("abandoned", "{}")) or writer.mistake
-        if failure is not None:
-            raise failure
+        # What ends a program is here while Python shuts down.
+        raised = getattr(sys, "last_value", None)
+        status, failure = "abandoned", None
+        if _exiting.is_set():
+            status, failure = ("finished", None) if raised is None else _ended_by(raised)
+        failed = writer.ask(Ending(status, "{}", failure)) or writer.mistake
+        if failed is not None:
+            warnings.warn(StepsizeWarning(str(failed)), stacklevel=2)

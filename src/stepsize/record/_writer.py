@@ -1,7 +1,7 @@
 """The thread that writes one run.
 
 The training appends ticks to a queue and goes on; everything else happens here. The thread wakes a
-few times per second, moves the ticks into one array of numbers, and writes what is new in one short
+few times per second, moves the ticks into arrays of numbers, and writes what is new in one short
 transaction. Every row has a key that the writer chose, so a transaction whose fate is unknown is
 simply done again.
 """
@@ -10,36 +10,26 @@ import os
 import sqlite3
 import threading
 import time
-from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 from weakref import WeakSet
 
-import numpy as np
-
 from stepsize.errors import InvalidType, RunFileError, StepsizeWarning
-from stepsize.record._format import encode_text, explained, reopen_for_writing
-from stepsize.signals import Decision, Rewind, Scale, Stop, Tick
+from stepsize.record._format import explained, reopen_for_writing
+from stepsize.record._gathered import Gathered
+from stepsize.record._rows import DecisionRow, Ending, OpenRun, decision_row
+from stepsize.record._sealing import Unsealed
+from stepsize.signals import Decision, Tick
 
-__all__ = ["Ending", "Writer"]
+__all__ = ["Writer"]
 
 FLUSH_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 2.0
 POINTS_PER_SEAL: Final = 65_536
 LONGEST_QUEUE: Final = 100_000
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended; ``summary`` is JSON."""
-
-    status: str
-    summary: str
 
 
 @dataclass
@@ -54,16 +44,22 @@ class _Request:
 class Writer:
     """Owns the connection and the numbers of one run that are not yet sealed in the file.
 
+    Args:
+        connection: To the file.
+        path: The file.
+        run: The run, as far as it is in the file.
+        call: What began it, as messages name it.
+
     Attributes:
         queue: What the training has handed over and the thread has not yet seen.
-        gone: Why nothing more can be recorded, if so.
+        gone: Why nothing more can be recorded, if so, and what to do.
         mistake: A tick that held something else than numbers; to be raised, once.
         trouble: The file cannot be written at present; to be shown, once.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, run: int, call: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, run: OpenRun, call: str) -> None:
         self.queue: deque[Tick] = deque()
-        self.gone: str | None = None
+        self.gone: tuple[str, str] | None = None
         self.mistake: InvalidType | None = None
         self.trouble: StepsizeWarning | None = None
         self._connection: sqlite3.Connection | None = connection
@@ -71,20 +67,16 @@ class Writer:
         self._file = _identity(path)
         self._run = run
         self._call = call
-        self._series: dict[tuple[str, str], int] = {}
-        self._series_written = 0
-        self._points = array("d")  # (series, position, value), since the last seal
-        self._points_written = 0
-        self._batches = 0
-        self._seals = 0
-        self._decisions: list[tuple[int, int, float, str, float | None, bytes]] = []
-        self._decisions_seen = 0
+        self._gathered = Gathered(self._refuse_number)
+        self._gathered.series.update(run.series)
+        self._unsealed = Unsealed()
+        self._decisions: list[DecisionRow] = []
         self._failing = False
         self._requests: SimpleQueue[_Request] = SimpleQueue()
         self._writing = threading.Lock()
         # A daemon, or an exit without close() would wait for it for ever.
         self._thread = threading.Thread(
-            target=self._serve, name=f"stepsize recorder of run {run}", daemon=True
+            target=self._serve, name=f"stepsize recorder of run {run.id}", daemon=True
         )
         _live_writers.add(self)
         self._thread.start()
@@ -114,8 +106,8 @@ class Writer:
 
     def leave_to_parent(self, parent: int) -> None:
         self.gone = (
-            f"it belongs to process {parent}, and this is a fork of it. "
-            "Open a Recorder in each process that records; they may share the file"
+            f"this one belongs to process {parent}, and this is a fork of it",
+            "Open a Recorder in each process that records; they may share the file.",
         )
 
     def _serve(self) -> None:
@@ -128,7 +120,7 @@ class Writer:
             ending = request.ending if request else None
             failure = self._try_to_write(ending)
             if failure is None and ending is not None:
-                self.gone = "it was closed. Open another Recorder: it begins a new run"
+                self.gone = "this one was closed", "Open another Recorder: it begins a new run."
             if failure is None:
                 self.trouble = None
             elif not self._failing:
@@ -149,119 +141,95 @@ class Writer:
                     if ending is not None:
                         self._disconnect()
             except Exception as error:  # the thread must outlive whatever happens
-                cause = error if isinstance(error, RunFileError) else f"{self._call}: {error!r}."
-                return RunFileError(
-                    f"{cause} {self._unwritten()} points and {len(self._decisions)} decisions are "
-                    f"kept in memory and tried again every {RETRY_SECONDS:g} s."
-                )
+                return self._failed(error)
         return None
 
-    def _unwritten(self) -> int:
-        return (len(self._points) - self._points_written) // 3
+    def _failed(self, error: Exception) -> RunFileError:
+        known = isinstance(error, RunFileError)
+        kept = (
+            f"{self._unsealed.unwritten} points and {len(self._decisions)} decisions are kept in "
+            f"memory and tried again every {RETRY_SECONDS:g} s."
+        )
+        return RunFileError(
+            self._call,
+            error.rule if known else "what is recorded is written into the file",
+            error.value if known else f"{error!r}",
+            f"{error.remedy} {kept}" if known else kept,
+        )
 
     def _take_queue(self) -> None:
-        for _ in range(len(self.queue)):
-            tick = self.queue.popleft()
-            self._take_numbers("quantity", tick.position, tick.quantities)
-            self._take_numbers("metric", tick.position, tick.metrics)
+        take = self.queue.popleft
+        ticks = [take() for _ in range(len(self.queue))]
+        if ticks and self._run.start is None:
+            self._begin_segment(ticks[0])
+        self._gathered.take(ticks)
+        for tick in ticks:
             for decision in tick.decisions:
                 self._take_decision(tick.position, decision)
+        self._unsealed.add(self._gathered.points())
 
-    def _take_numbers(self, kind: str, position: float, numbers: Mapping[str, float]) -> None:
-        series, points = self._series, self._points
-        for name, value in numbers.items():
-            number = series.get((kind, name))
-            try:
-                if number is None:
-                    encode_text(name)
-                    number = series[kind, name] = len(series)
-                points.extend((number, position, value))
-            except Exception as error:
-                del points[len(points) - len(points) % 3 :]
-                self._refuse(f"the {kind} {name!r} at position {position!r} is {value!r}", error)
+    def _begin_segment(self, tick: Tick) -> None:
+        try:
+            self._run.start = float(tick.position)
+        except (TypeError, ValueError, OverflowError):
+            return  # refused where its numbers are taken
 
     def _take_decision(self, position: float, decision: Decision) -> None:
         try:
-            match decision:
-                case Scale():
-                    kind, factor = "scale", float(decision.factor)
-                case Rewind():
-                    kind, factor = "rewind", float(decision.factor)
-                case Stop():
-                    kind, factor = "stop", None
-            row = (float(position), kind, factor, encode_text(str(decision.reason)))
+            row = decision_row(self._run.id, self._run.decisions, position, decision)
         except Exception as error:
             self._refuse(f"a decision at position {position!r} is {decision!r}", error)
         else:
-            self._decisions.append((self._run, self._decisions_seen, *row))
-            self._decisions_seen += 1
+            self._decisions.append(row)
+            self._run.decisions += 1
+
+    def _refuse_number(
+        self, kind: str, name: object, position: object, value: object, error: Exception
+    ) -> None:
+        self._refuse(f"the {kind} {name!r} at position {position!r} is {value!r}", error)
 
     def _refuse(self, what: str, error: Exception) -> None:
         self.mistake = InvalidType(
-            f"{self._call}: positions and values are numbers, names and reasons are str, "
-            f"but {what} ({error}). It was left out; all else is recorded."
+            self._call,
+            "positions and values are numbers, names and reasons are str",
+            f"{what} ({error})",
+            "It was left out; all else is recorded.",
         )
 
     def _write(self, ending: Ending | None) -> None:
-        if ending is None and not self._unwritten() and not self._decisions:
+        unsealed = self._unsealed
+        if ending is None and not unsealed.unwritten and not self._decisions:
             return
         if _identity(self._path) != self._file:
             raise RunFileError(
-                f"{self._call}: the file was moved, removed or replaced during the run. "
-                "Put it back, or open another Recorder."
+                self._call,
+                "the file must stay where it is during the run",
+                "was moved, removed or replaced",
+                "Put it back, or open another Recorder.",
             )
         if self._connection is None:
             self._connection = reopen_for_writing(self._path)
-        now = time.time()
-        sealing = ending is not None or len(self._points) >= 3 * POINTS_PER_SEAL
-        connection = self._connection
+        run, connection = self._run, self._connection
+        run.series = dict(self._gathered.series)
+        run.written = max(time.time(), run.written)  # also where the clock was set back
+        seals = ending is not None or unsealed.points >= POINTS_PER_SEAL
         with connection:
             connection.execute("BEGIN IMMEDIATE")
+            if seals:
+                sealed = unsealed.seal(connection, run)
+            else:
+                sealed = None
+                unsealed.write_batch(connection, run)
             connection.executemany(
-                "INSERT OR REPLACE INTO series VALUES (?, ?, ?, CAST(? AS TEXT))",
-                self._new_series(),
-            )
-            if sealing:
-                connection.execute("DELETE FROM batches WHERE run = ?", (self._run,))
-                connection.executemany(
-                    "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)", self._chunks()
-                )
-            elif self._unwritten():
-                connection.execute(
-                    "INSERT OR REPLACE INTO batches VALUES (?, ?, ?)",
-                    (self._run, self._batches, _bytes(self._points[self._points_written :])),
-                )
-            connection.executemany(
-                "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT))",
+                "INSERT OR REPLACE INTO decisions "
+                "(run, number, position, kind, factor, reason, evidence, checksum) "
+                "VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?)",
                 self._decisions,
             )
-            connection.execute("UPDATE runs SET written = ? WHERE id = ?", (now, self._run))
-            if ending is not None:
-                connection.execute(
-                    "UPDATE runs SET ended = ?, status = CAST(? AS TEXT), summary = ? WHERE id = ?",
-                    (now, encode_text(ending.status), ending.summary, self._run),
-                )
-        if sealing:
-            self._points = array("d")
-            self._seals += 1
-        else:
-            self._batches += 1
-        self._points_written = len(self._points)
-        self._series_written = len(self._series)
+            run.write(connection, unsealed.batches_after(seals), sealed, ending)
+        run.sealed(sealed)
+        unsealed.written(seals)
         self._decisions.clear()
-
-    def _new_series(self) -> Iterator[tuple[int, int, str, bytes]]:
-        for (kind, name), number in self._series.items():
-            if number >= self._series_written:
-                yield self._run, number, kind, encode_text(name)
-
-    def _chunks(self) -> Iterator[tuple[int, int, int, bytes]]:
-        # A copy: an array cannot grow while NumPy looks into it.
-        points = np.array(self._points, "<f8").reshape(-1, 3)
-        points = points[np.argsort(points[:, 0], kind="stable")]
-        numbers, starts = np.unique(points[:, 0], return_index=True)
-        for number, (first, end) in zip(numbers, pairwise([*starts, len(points)]), strict=True):
-            yield self._run, int(number), self._seals, points[first:end, 1:].tobytes()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -275,10 +243,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _bytes(points: "array[float]") -> bytes:
-    return np.array(points, "<f8").tobytes()
 
 
 _live_writers: WeakSet[Writer] = WeakSet()
