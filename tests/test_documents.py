@@ -57,3 +57,54 @@ def test_the_security_page_states_the_limits_of_the_parser_that_is_there() -> No
         for alias in node.names
     ]
     assert ("ast" in imported) == ("syntax tree" in page)
+
+
+def rooms_of_the_architecture() -> dict[str, str]:
+    """What the page says of each room, by its name: the block of the package, cut at its lines."""
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    block = page.partition("src/stepsize/\n")[2].partition("```")[0]
+    found = list(re.finditer(r"(?m)(?:^  |   )(\w+(?:/|\.py))(?= )", block))
+    ends = [each.start() for each in found[1:]] + [len(block)]
+    return {
+        each[1].rstrip("/"): block[each.start() : end]
+        for each, end in zip(found, ends, strict=True)
+    }
+
+
+def test_the_architecture_names_every_room_and_no_other() -> None:
+    there = {
+        path.name
+        for path in PACKAGE.iterdir()
+        if not path.name.startswith("_")
+        and (path.suffix == ".py" or (path / "__init__.py").exists())
+    }
+    named = {
+        name for name in rooms_of_the_architecture() if not (PACKAGE / "torch" / name).is_dir()
+    }
+    assert named == there
+
+
+def test_every_file_and_name_that_the_architecture_puts_into_a_room_is_there() -> None:
+    for room, text in rooms_of_the_architecture().items():
+        folder = PACKAGE / "torch" / room if (PACKAGE / "torch" / room).is_dir() else PACKAGE / room
+        source = "\n".join(
+            path.read_text(encoding="utf-8")
+            for path in (folder.rglob("*.py") if folder.is_dir() else [folder])
+        )
+        for module in re.findall(r"\b_[a-z]\w+|\b[a-z]\w+\.py", text.partition(room)[2]):
+            name = module.removesuffix(".py")
+            assert (folder / f"{name}.py").exists(), f"{room}: {module}"
+        for name in re.findall(r"\b[A-Z]\w*[a-z]\w*[A-Z]\w*|\b[a-z]+_[a-z_]+\b", text):
+            assert re.search(rf"\b{name}\b", source), f"{room}: {name}"
+
+
+def test_every_path_that_the_architecture_writes_is_there() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`([\w./]+(?:/|\.py|\.md|\.toml))`", page))
+    assert len(paths) > 10
+    assert [
+        path for path in sorted(paths) if not ((ROOT / path).exists() or (PACKAGE / path).exists())
+    ] == []
+    commands = set(re.findall(r"make ([a-z-]+)", page))
+    targets = set(re.findall(r"(?m)^([a-z-]+)(?: [a-z -]+)?:", (ROOT / "Makefile").read_text()))
+    assert commands <= targets | {"curves"}
