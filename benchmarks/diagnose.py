@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.faulty_trainings import trainings
 from benchmarks.published_curves import curves_folder
 from benchmarks.synthetic_runs import FAULTS, SyntheticRun, healthy_run, run_with
-from stepsize.diagnose import RULES, Curve, Rule, findings
+from stepsize.diagnose import RULES, Curve, RunRule, findings
 from stepsize.logs import read_logs
 
 __all__ = ["Judged", "generated", "main", "published", "sections"]
@@ -48,8 +48,8 @@ np.savetxt("log.csv", rows, delimiter=",", header="step,lr,loss", comments="")
 
 [run] = read_logs("log.csv")
 [finding] = findings(run, steps=1_000)
-assert (finding.name, finding.start, finding.end) == ("decay_ended_early", 399, 999)
-assert ".over(1000)" in finding.change
+assert (finding.rule, finding.start, finding.end) == ("decay_ended_early", 399, 999)
+assert ".over(1000)" in str(finding.remedy)
 ```
 
 A finding is *certain* if its numbers leave no other reading; *likely* if it stands out of the
@@ -187,7 +187,7 @@ def generated(count: int, first_seed: int) -> Iterator[Judged]:
             random = np.random.default_rng([seed, index])
             run = healthy_run(random) if fault is None else run_with(fault, random)
             said = findings(run, steps=run.steps)
-            yield Judged(frozenset(each.name for each in said), run.faults, run.allowed)
+            yield Judged(frozenset(each.rule for each in said), run.faults, run.allowed)
 
 
 def published(folder: Path) -> Iterator[Judged]:
@@ -231,7 +231,7 @@ def sections() -> Iterator[str]:
     yield ""
 
 
-def _silenced(rule: Rule) -> str:
+def _silenced(rule: RunRule) -> str:
     if not rule.instead_of:
         return ""
     return f" Stands instead of {', '.join(f'`{each}`' for each in rule.instead_of)}."
@@ -258,7 +258,7 @@ def _joined(trunk: SyntheticRun, branch: SyntheticRun, at: float) -> SyntheticRu
 
 
 def _judged(run: SyntheticRun, faults: frozenset[str]) -> Judged:
-    return Judged(frozenset(each.name for each in findings(run)), faults)
+    return Judged(frozenset(each.rule for each in findings(run)), faults)
 
 
 def _table(judged: Iterable[Judged]) -> Iterator[str]:

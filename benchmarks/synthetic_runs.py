@@ -235,6 +235,13 @@ def _short_warmup(random: Random) -> SyntheticRun:
     return draft.finished("warmup_too_short", allowed=("spikes",))
 
 
+def _long_warmup(random: Random) -> SyntheticRun:
+    steps = _steps(random)
+    warmup = int(steps * random.uniform(0.7, 0.9))
+    draft = _scheduled(random, Warmup(warmup).skip(1) >> Cosine(steps - warmup), steps, times=0.7)
+    return draft.finished("warmup_too_long", allowed=("rate_too_low",), steps=steps)
+
+
 def _ended_early(random: Random) -> SyntheticRun:
     steps = _steps(random)
     over = int(steps * random.uniform(0.35, 0.75))
@@ -336,6 +343,7 @@ _MAKERS: Final[Mapping[str, Callable[[Random], SyntheticRun]]] = {
     "plateau_at_high_rate": _plateau,
     "rate_too_low": _too_low,
     "warmup_too_short": _short_warmup,
+    "warmup_too_long": _long_warmup,
     "decay_ended_early": _ended_early,
     "never_decayed": _never_decayed,
     "ended_before_cooldown": _before_cooldown,

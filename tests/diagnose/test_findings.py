@@ -7,9 +7,10 @@ import pytest
 
 from benchmarks.synthetic_runs import FAULTS, SyntheticRun, expected_loss, run_with
 from stepsize import Tick
-from stepsize.diagnose import RULES, Curve, Finding, findings
+from stepsize.diagnose import RULES, Curve, findings
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.record import Recorder, read_runs
+from stepsize.rules import Finding
 
 AT = np.arange(400.0)
 # Steadily, and by the decay of the rate.
@@ -33,7 +34,7 @@ def run(
 
 
 def names(given: object, **chosen: object) -> list[str]:
-    return [each.name for each in findings(given, **chosen)]  # type: ignore[arg-type]
+    return [each.rule for each in findings(given, **chosen)]  # type: ignore[arg-type]
 
 
 def only(given: object, **chosen: object) -> Finding:
@@ -47,23 +48,23 @@ def only(given: object, **chosen: object) -> Finding:
 def test_a_finding_has_evidence_a_stretch_a_change_and_a_source() -> None:
     for fault in FAULTS:
         for finding in findings(run_with(fault, np.random.default_rng([1, FAULTS.index(fault)]))):
-            assert finding.evidence.endswith((".", ")"))
-            assert any(each.isdigit() for each in finding.evidence)
-            assert finding.change.endswith(".")
+            assert str(finding.evidence).endswith((".", ")"))
+            assert any(each.isdigit() for each in str(finding.evidence))
+            assert str(finding.remedy).endswith(".")
             assert finding.source
-            assert finding.sure in {"certain", "likely", "possible"}
+            assert finding.level in {"certain", "likely", "possible"}
             assert finding.start <= finding.end
             assert finding.numbers
             assert all(isinstance(each, int | float) for each in finding.numbers.values())
-            assert str(finding).startswith(f"{finding.name} ({finding.sure}): ")
+            assert str(finding).startswith(f"{finding.rule} ({finding.level}): ")
 
 
 def test_a_loss_that_is_no_number_any_more_has_diverged_since_then() -> None:
     finding = only(run(np.full(400, 0.3), np.where(AT < 150, FALLING, np.nan)))
-    assert (finding.name, finding.sure) == ("diverged", "certain")
+    assert (finding.rule, finding.level) == ("diverged", "certain")
     assert (finding.start, finding.end) == (150, 399)
     assert finding.numbers == {"points": 250, "of": 400}
-    assert "0.03 instead of 0.3" in finding.change
+    assert "0.03 instead of 0.3" in str(finding.remedy)
 
 
 def test_a_spike_is_named_with_its_place_and_the_gradient_there() -> None:
@@ -73,29 +74,29 @@ def test_a_spike_is_named_with_its_place_and_the_gradient_there() -> None:
     norm = np.ones(400)
     norm[200] = 50
     finding = only(run(loss=loss, grad_norm=norm))
-    assert (finding.name, finding.sure) == ("spikes", "certain")
+    assert (finding.rule, finding.level) == ("spikes", "certain")
     assert (finding.start, finding.numbers["largest_at"]) == (200, 200)
-    assert "norm is 50 there and 1 in the median" in finding.evidence
+    assert "norm is 50 there and 1 in the median" in str(finding.evidence)
 
 
 def test_a_single_loss_that_is_no_number_is_told() -> None:
     loss = FALLING.copy()
     loss[100] = np.inf
     finding = only(run(loss=loss))
-    assert (finding.name, finding.start, finding.end) == ("spikes", 100, 100)
+    assert (finding.rule, finding.start, finding.end) == ("spikes", 100, 100)
 
 
 def test_a_first_update_at_rate_0_is_told_with_its_remedy() -> None:
     finding = only(run(np.append(np.arange(0, 1, 0.1), np.linspace(1, 0, 390))))
-    assert (finding.name, finding.start, finding.end) == ("first_update_wasted", 0, 0)
-    assert "Warmup(n + 1).skip(1)" in finding.change
+    assert (finding.rule, finding.start, finding.end) == ("first_update_wasted", 0, 0)
+    assert "Warmup(n + 1).skip(1)" in str(finding.remedy)
 
 
 def test_a_decay_that_ended_at_half_the_run_asks_for_the_number_of_processes() -> None:
     finding = only(run(np.append(np.linspace(0.1, 0, 200), np.zeros(200)), FALLING))
-    assert finding.name == "decay_ended_early"
-    assert ".over(400)" in finding.change
-    assert "2 processes" in finding.change
+    assert finding.rule == "decay_ended_early"
+    assert ".over(400)" in str(finding.remedy)
+    assert "2 processes" in str(finding.remedy)
 
 
 def test_a_decay_to_zero_after_the_loss_stood_still_is_no_early_end() -> None:
@@ -107,31 +108,31 @@ def test_a_decay_to_zero_after_the_loss_stood_still_is_no_early_end() -> None:
 def test_a_run_shorter_than_its_plan_is_certain() -> None:
     given = run(np.linspace(0.1, 0.05, 400), FALLING)
     finding = only(given, steps=800)
-    assert (finding.name, finding.sure) == ("ended_before_cooldown", "certain")
+    assert (finding.rule, finding.level) == ("ended_before_cooldown", "certain")
     assert finding.numbers == {"ended_at": 0.05, "missing": 400}
-    assert "400 of 800 steps are missing" in finding.evidence
+    assert "400 of 800 steps are missing" in str(finding.evidence)
 
 
 def test_the_plan_that_a_log_knows_counts_and_an_argument_goes_before_it() -> None:
     given = run(np.linspace(0.1, 0.05, 400), FALLING)
     given.steps = 800
     assert names(given) == ["ended_before_cooldown"]
-    assert "certain" not in [each.sure for each in findings(given, steps=400)]
+    assert "certain" not in [each.level for each in findings(given, steps=400)]
 
 
 @pytest.mark.parametrize("said", [-1, 0, float("nan"), float("inf"), "many", None])
 def test_a_plan_in_a_log_that_cannot_be_is_no_plan(said: object) -> None:
     given = run(np.linspace(0.1, 0.05, 400), FALLING)
     given.steps = said
-    assert "certain" not in [each.sure for each in findings(given)]
+    assert "certain" not in [each.level for each in findings(given)]
 
 
 def test_a_schedule_in_epochs_is_told_with_the_steps_per_epoch() -> None:
     rates = np.append(np.linspace(0.1, 0, 10), np.zeros(390))
     finding = only(run(rates, FALLING), steps_per_epoch=40)
-    assert finding.name == "wrong_unit"
-    assert ".per_epoch(40)" in finding.change
-    assert "10 epochs" in finding.evidence
+    assert finding.rule == "wrong_unit"
+    assert ".per_epoch(40)" in str(finding.remedy)
+    assert "10 epochs" in str(finding.evidence)
 
 
 def test_restarts_and_cycles_that_are_meant_are_no_wrong_unit() -> None:
@@ -144,21 +145,21 @@ def test_restarts_and_cycles_that_are_meant_are_no_wrong_unit() -> None:
 def test_a_group_whose_updates_are_tiny_is_named() -> None:
     at = {"update_ratio/head": np.full(400, 1e-3), "update_ratio/body": np.full(400, 1e-7)}
     finding = only(run(**at))
-    assert finding.name == "group_barely_moving"
-    assert "'body'" in finding.evidence
-    assert "0.1 instead" not in finding.evidence
+    assert finding.rule == "group_barely_moving"
+    assert "'body'" in str(finding.evidence)
+    assert "0.1 instead" not in str(finding.evidence)
 
 
 def test_a_group_at_rate_0_beside_others_is_named() -> None:
     finding = only(run({"lr/head": np.linspace(0.1, 0, 400), "lr/body": np.zeros(400)}))
-    assert (finding.name, finding.sure) == ("group_barely_moving", "certain")
-    assert "'lr/body'" in finding.evidence
+    assert (finding.rule, finding.level) == ("group_barely_moving", "possible")
+    assert "'lr/body'" in str(finding.evidence)
 
 
 def test_overfitting_names_the_step_of_the_best_checkpoint() -> None:
     held = np.maximum(1 - AT / 200, AT / 400 - 0.5) + 1
     finding = only(run(loss=FALLING, val_loss=held))
-    assert finding.name == "overfitting"
+    assert finding.rule == "overfitting"
     assert abs(finding.start - 200) <= 10
 
 
@@ -215,9 +216,9 @@ def test_a_run_of_a_run_file_is_read_as_it_is(tmp_path: object) -> None:
 
 
 def test_another_metric_can_be_named() -> None:
-    given = run(nll=np.where(AT < 150, FALLING, np.nan))
+    given = run(score=np.where(AT < 150, FALLING, np.nan))
     assert names(given) == []
-    assert names(given, loss="nll") == ["diverged"]
+    assert names(given, loss="score") == ["diverged"]
 
 
 @pytest.mark.parametrize("role", ["loss", "validation"])
@@ -248,8 +249,8 @@ def noisy(loss: np.ndarray, noise: float = 0.01) -> np.ndarray:
 def test_a_loss_that_falls_in_a_straight_line_asks_for_a_higher_rate() -> None:
     spent = np.cumsum(np.linspace(0.1, 0, 400)) / 20
     finding = only(run(loss=noisy(3 - spent)))
-    assert (finding.name, finding.sure) == ("rate_too_low", "likely")
-    assert "Try a peak of 0.3 and 1 instead of 0.1" in finding.change
+    assert (finding.rule, finding.level) == ("rate_too_low", "likely")
+    assert "Try a peak of 0.3 and 1 instead of 0.1" in str(finding.remedy)
 
 
 def test_a_loss_that_reached_0_does_not_ask_for_a_higher_rate() -> None:
@@ -264,8 +265,8 @@ def test_a_loss_that_rose_before_it_fell_does_not_ask_for_a_higher_rate() -> Non
 def test_a_loss_that_never_came_below_its_beginning_has_diverged() -> None:
     loss = np.interp(AT, [0, 3, 100, 399], [2.3, 50, 2.6, 2.31])
     finding = only(run(loss=noisy(loss)))
-    assert finding.name == "diverged"
-    assert "0.01 instead of 0.1" in finding.change
+    assert finding.rule == "diverged"
+    assert "0.01 instead of 0.1" in str(finding.remedy)
 
 
 # ------------------------------------------------------------------ what is meant
@@ -316,11 +317,11 @@ def test_of_a_log_that_was_cut_short_an_early_end_is_only_possible() -> None:
     given = run(np.linspace(0.1, 0.05, 400), FALLING)
     constant = run(np.full(400, 0.1), FALLING)
     for each, name in ((given, "ended_before_cooldown"), (constant, "never_decayed")):
-        [whole] = [found for found in findings(each) if found.name == name]
+        [whole] = [found for found in findings(each) if found.rule == name]
         each.cut_short = True
-        [cut] = [found for found in findings(each) if found.name == name]
-        assert (whole.sure, cut.sure) == ("likely", "possible")
-        assert "the run may have gone on" in cut.evidence
+        [cut] = [found for found in findings(each) if found.rule == name]
+        assert (whole.level, cut.level) == ("likely", "possible")
+        assert "The run may have gone on" in str(cut.evidence)
 
 
 def test_values_too_large_to_count_with_give_no_numbers_that_are_none() -> None:
@@ -328,4 +329,4 @@ def test_values_too_large_to_count_with_give_no_numbers_that_are_none() -> None:
         loss = size * (3 * np.exp(-AT / 20) + np.sin(AT / 2))
         for finding in findings(run(np.full(400, 0.1), loss)):
             assert np.isfinite(list(finding.numbers.values())).all()
-            assert not {"inf", "nan"} & set(finding.evidence.split())
+            assert not {"inf", "nan"} & set(str(finding.evidence).split())

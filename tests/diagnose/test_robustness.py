@@ -54,7 +54,7 @@ def test_any_curves_give_findings_or_none(
     run: SimpleNamespace, steps: int | None, steps_per_epoch: float | None
 ) -> None:
     for finding in findings(run, steps=steps, steps_per_epoch=steps_per_epoch):
-        assert finding.name in [rule.name for rule in RULES]
+        assert finding.rule in [rule.name for rule in RULES]
         assert np.isfinite([finding.start, finding.end, *finding.numbers.values()]).all()
 
 
@@ -74,7 +74,7 @@ def test_a_good_run_at_any_scale_has_no_finding(
         quantities={"lr": (at, rates)},
         metrics={"loss": (at, scale * (clean + 0.05 * random.standard_normal(steps)))},
     )
-    assert [finding.name for finding in findings(run, steps=steps)] == []
+    assert [finding.rule for finding in findings(run, steps=steps)] == []
 
 
 def test_a_million_points_are_no_trouble() -> None:
@@ -84,7 +84,7 @@ def test_a_million_points_are_no_trouble() -> None:
     loss[900_000:] = np.nan
     run = SimpleNamespace(quantities={"lr": (at, 1 - at / 1e6)}, metrics={"loss": (at, loss)})
     [finding] = findings(run)
-    assert (finding.name, finding.start) == ("diverged", 900_000)
+    assert (finding.rule, finding.start) == ("diverged", 900_000)
 
 
 def test_a_log_without_curves_has_no_finding() -> None:

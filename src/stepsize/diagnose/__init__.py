@@ -1,10 +1,25 @@
 """Diagnosis: rules that look at the curves of a run, and say what to change next time.
 
-_rule      what a rule is, and what it finds             _view     what a rule sees of the run
-_trend     levels, noise and falls of a noisy curve      _names    which curve is the loss
-_loss, _rate, _starts, _evaluation, _groups   the rules  _findings all rules, applied
+_taken     which curve was taken for what         _view     what a rule sees of the run
+_levels    what a rule is, and how sure           _trend    levels, noise and falls of a noisy curve
+_divergence, _loss, _starts, _height, _decay, _unit, _evaluation, _groups   the rules
+_diagnosis   all rules, applied                   _names    curves beside the losses and the rates
 """
 
-from stepsize.diagnose._findings import *
-from stepsize.diagnose._rule import *
-from stepsize.diagnose._view import *
+from stepsize.diagnose._diagnosis import RULES, Diagnosis, diagnosis, findings
+from stepsize.diagnose._levels import LEVELS, Level, RunRule
+from stepsize.diagnose._taken import RecordedCurves, Taken
+from stepsize.diagnose._view import Curve
+
+__all__ = [
+    "LEVELS",
+    "RULES",
+    "Curve",
+    "Diagnosis",
+    "Level",
+    "RecordedCurves",
+    "RunRule",
+    "Taken",
+    "diagnosis",
+    "findings",
+]

@@ -1,41 +1,40 @@
-"""Which curve is which, by the names that loops, loggers and frameworks give them."""
+"""Curves that rules look at beside the losses and the rates, by their names."""
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["GRADIENT_NORM", "TRAINING_LOSS", "UPDATE_RATIO", "VALIDATION_LOSS", "first_match"]
+from stepsize.columns import name_words
 
-# The first pattern that matches a curve wins, so that a step's loss goes before an epoch's mean.
-TRAINING_LOSS: Final = (
-    r"loss",
-    r"train(ing)?[/_. ]?loss([/_]?(step|batch|iter))?",
-    r"loss[/_.]train(ing)?",
-    r"(train(ing)?|lm|batch|step)[/_. ](lm[/_ ])?loss.*",
-)
-VALIDATION_LOSS: Final = (
-    r"(val|valid|validation|eval|dev|test)[/_. ]?loss([/_]?epoch)?",
-    r"loss[/_.](val|valid|validation|eval|dev|test)",
-    r"(val|valid|validation|eval|dev|test)[/_. ].*loss.*",
-)
-GRADIENT_NORM: Final = (r"(.*[/_. ])?(grad|gradient)[/_. ]?norm.*",)
+__all__ = ["UPDATE_RATIO", "gradient_norm", "optimizer_named"]
+
 UPDATE_RATIO: Final = re.compile(
     r"update(_to_weight)?_ratio[/.](?P<group>.+)|(?P<group2>.+)[/.]update(_to_weight)?_ratio"
 )
+_OPTIMIZERS: Final = (
+    *("adam", "adamax", "nadam", "radam", "lamb", "sgd", "momentum", "lion", "muon", "adafactor"),
+    *("rmsprop", "adagrad", "lars", "sophia", "shampoo", "prodigy", "dadapt"),
+)
 
 
-def first_match(names: Iterable[str], patterns: Iterable[str]) -> str | None:
-    """The name that the earliest of the patterns matches as a whole, in any case of letters.
+def gradient_norm(names: Iterable[str]) -> str | None:
+    """The curve that is the norm of the gradient.
 
-    >>> first_match(["epoch", "eval_loss", "train/loss"], TRAINING_LOSS)
-    'train/loss'
-    >>> first_match(["accuracy"], TRAINING_LOSS) is None
-    True
+    >>> gradient_norm(["loss", "train/grad_norm"])
+    'train/grad_norm'
     """
-    known = list(names)
-    for pattern in patterns:
-        whole = re.compile(pattern, re.IGNORECASE)
-        for name in known:
-            if whole.fullmatch(name):
-                return name
+    for name in names:
+        known = set(name_words(name))
+        if "norm" in known and not known.isdisjoint({"grad", "gradient", "gradients", "g"}):
+            return name
     return None
+
+
+def optimizer_named(names: Iterable[str]) -> str:
+    """The optimizer that a name of a rate tells, in small letters; "" if none does.
+
+    >>> optimizer_named(["lr/AdamW/pg1"]), optimizer_named(["lr"])
+    ('adam', '')
+    """
+    joined = " ".join(names).lower()
+    return next((each for each in _OPTIMIZERS if each in joined), "")

@@ -8,12 +8,11 @@ from typing import Final, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from stepsize.statistics import NORMAL_PER_MAD, deviation
+
 __all__ = ["Array", "Fall", "Trend"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-NORMAL: Final = 1.4826
-"""Standard deviation over median absolute deviation, of a normal distribution."""
 
 _MEDIAN_ERROR: Final = 1.2533
 """Standard error of a median over that of a mean, of a normal distribution."""
@@ -28,12 +27,26 @@ class Fall:
     """How far a curve came down over a stretch, and how well that is known.
 
     Args:
-        size: Level of the first third minus level of the last third.
+        size: Level of the first third minus level of the last third; NaN if there are too few
+            points to tell.
         error: The standard error of ``size``, from the scatter of the points.
     """
 
     size: float
     error: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were points enough."""
+        return math.isfinite(self.error) and math.isfinite(self.size)
+
+    def exceeds(self, errors: float) -> bool:
+        """Whether it is known to be a fall, by so many standard errors."""
+        return self.is_known and self.size > errors * self.error
+
+    def is_a_rise(self, errors: float) -> bool:
+        """Whether it is known to be a rise, by so many standard errors."""
+        return self.is_known and -self.size > errors * self.error
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,13 @@ class Trend:
 
     @property
     def level(self) -> float:
-        """The median."""
+        """The median; NaN without points."""
         return float(np.median(self.values)) if len(self) else math.nan
+
+    @property
+    def spacing(self) -> float:
+        """The usual distance from a point to the next; 0 for fewer than two."""
+        return float(np.median(np.diff(self.positions))) if len(self) > 1 else 0.0
 
     @cached_property
     def noise(self) -> float:
@@ -71,15 +89,14 @@ class Trend:
         if len(self) < 3:
             return 0.0
         middle = self.values[1:-1] - (self.values[:-2] + self.values[2:]) / 2
-        return NORMAL * float(np.median(np.abs(middle))) / math.sqrt(1.5)
+        return NORMAL_PER_MAD * float(np.median(np.abs(middle))) / math.sqrt(1.5)
 
     @cached_property
     def scatter(self) -> float:
         """The standard deviation of a point about the straight line through the curve's thirds."""
         if len(self) < 6:
             return self.noise
-        residual = self.values - self.line
-        return NORMAL * float(np.median(np.abs(residual - np.median(residual))))
+        return deviation(self.values - self.line)
 
     @cached_property
     def line(self) -> Array:
@@ -96,7 +113,7 @@ class Trend:
         """How far it came down from its first third to its last."""
         third = len(self) // 3
         if third < 2:
-            return Fall(0.0, math.inf)
+            return Fall(math.nan, math.inf)
         size = float(np.median(self.values[:third]) - np.median(self.values[-third:]))
         return Fall(size, math.sqrt(2 / third) * _MEDIAN_ERROR * max(self.noise, self.scatter))
 
@@ -111,9 +128,19 @@ class Trend:
         return np.array(middles), np.array(levels)
 
     def running_median(self, reach: int) -> Array:
-        """At each point, the median of it and ``reach`` neighbours on each side: shape (n,)."""
-        padded = np.pad(self.values, reach, mode="reflect")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+        """At each point, the median of it and ``reach`` neighbours on each side: shape (n,).
+
+        At the ends there are fewer neighbours, as many on either side.
+        """
+        reach = min(reach, (len(self) - 1) // 2)
+        if reach < 1:
+            return self.values.copy()
+        windows = np.lib.stride_tricks.sliding_window_view(self.values, 2 * reach + 1)
         # The median copies its windows: in parts, so that a long curve needs little memory.
-        parts = (windows[start : start + _AT_ONCE] for start in range(0, len(self), _AT_ONCE))
-        return np.concatenate([np.median(part, axis=1) for part in parts])
+        parts = [
+            np.median(windows[start : start + _AT_ONCE], axis=1)
+            for start in range(0, len(windows), _AT_ONCE)
+        ]
+        begin = [np.median(self.values[: 2 * index + 1]) for index in range(reach)]
+        end = [np.median(self.values[len(self) - 2 * index - 1 :]) for index in range(reach)]
+        return np.concatenate([begin, *parts, end[::-1]])
