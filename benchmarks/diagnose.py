@@ -29,13 +29,27 @@ _INTRODUCTION: Final = """\
 ```sh
 stepsize diagnose runs.db
 stepsize diagnose outputs/checkpoint-500 --steps 10000
-stepsize diagnose log.csv --loss train_nll --steps-per-epoch 391 --json
+stepsize diagnose log.csv --loss score --steps-per-epoch 391 --json
+stepsize diagnose train.log --follow
 ```
 
-Each finding has a name, the evidence with its numbers and its stretch of steps, how sure it is,
-what to change to what, and where the advice comes from. The exit code is 0 if nothing was found, 1
-if something was, and 2 if a file could not be read. `--ignore FINDING` silences one, `--json` and
-`--csv` are for scripts. In Python:
+The first line says which column was taken for what, and what was looked for and not found:
+
+```text
+log.csv (CSV)
+Training loss: 'train/loss'. Validation loss: none found. Rate: 'lr'. Positions: 'step', in steps.
+
+diverged (certain), step 600 to 995
+  The training loss is nan from step 600 to the end: 80 of 200 points.
+  Go back to a checkpoint before step 600 and continue at 1e-4 instead of 0.001, ...
+```
+
+Each finding has a name, how sure it is, its stretch, one sentence for what was seen, one for what to
+do, and where the advice comes from; the same finding on several runs of a file is one paragraph.
+The exit code is 0 if nothing was found, 1 if something was, and 2 if a file could not be read or
+holds no loss to examine: what was not examined is not called clean. `--loss NAME` names the column
+then. `--ignore FINDING` silences a finding, `--follow` goes on reading a log that grows, `--json`
+and `--csv` are for scripts. In Python:
 
 ```python
 import numpy as np
@@ -54,34 +68,47 @@ assert ".over(1000)" in str(finding.remedy)
 
 A finding is *certain* if its numbers leave no other reading; *likely* if it stands out of the
 curve's own noise, though something else than the rate may be the cause; *possible* if it is worth a
-look. A rule says nothing where a curve that it needs is missing or too short, and no finding is no
-praise. Where one finding is the cause of others, only the cause is named.
+look. A rule says nothing where its least evidence is missing. Where one finding is the cause of
+others, only the cause is named. Of a run that may have gone on, such as that of a checkpoint, an
+early end is *possible* at most. Advice is in the log's own unit: of a log that counts epochs,
+`Linear(10).per_epoch(n)`.
 
 ## What it reads
 
 | log | how it is told | curves |
 |---|---|---|
 | our run files | SQLite | quantities and metrics as recorded |
-| CSV: Lightning's and Keras' loggers, exports | a header; comma, semicolon or tab | columns |
+| tables: Lightning's and Keras' loggers, exports, `fastai` | a header; comma, semicolon, tab, bar or spaces | columns |
+| W&B's export of a panel | columns `RUN - metric` | a run per group of columns |
+| TensorBoard's export of a curve | `Wall time,Step,Value` | named by the file |
 | JSON lines, JSON | objects per line or in a list, or an object of lists | names, nested with `/` |
 | transformers' `trainer_state.json` | `log_history` | its entries; `max_steps` is the plan |
-| TensorBoard | `*tfevents*`, needs `pip install 'stepsize[logs]'` | scalars, one run per folder |
+| printed text: nanoGPT, Megatron, llm.c, Keras, `epoch 3 loss 0.25` | lines that repeat names with numbers | names |
+| TensorBoard | `*tfevents*`, needs `pip install 'stepsize[logs]'` | scalars, one run per folder; Keras' `train/` and `validation/` joined |
 | W&B, offline | `run-….wandb`, or its folder | history |
-| MLflow's file store | `meta.yaml` beside `metrics/` | metrics |
+| MLflow's file store and database | `meta.yaml` beside `metrics/`; SQLite | metrics |
 
-Positions are those of the column that counts optimizer steps (`global_step`, `step`,
-`trainer/global_step`, `iteration`, …), else of `epoch`, else, or where all steps are equal, the
-numbers of the rows; a note says so. A file that is cut short or damaged is read as far as it goes;
-that its run ended too early is then *possible* at most. Of a folder's runs, those that can be read
-are. Notes name what was left out, count values that are no finite numbers, and say where a step
-comes again with another value, as in a log that a second run was appended to.
+Which column is what is told by the words of its name: `loss`, `nll`, `cost` or `cross entropy` with
+a word such as `train` or `val`, and no word of a part (`box`), of a policy (`actor`) or of something
+about a loss (`scale`, `best`). Of several, the one with the most points counts. Parts such as
+`train/box_loss`, `train/cls_loss` are summed where there is no whole. Losses of a policy, of a
+generator and a discriminator need not fall, and are only asked whether they are finite. A rate is
+`lr`, `learning_rate`, …, but not `lr_decay_iters`; of several groups, the highest shows the
+schedule, unless it only comes down from above, as those of biases do, to where the others rise.
+
+Positions are those of the column that counts optimizer steps (`global_step`, `step`, `iteration`,
+…), else of `epoch`, of samples or of tokens, else, or where all steps are equal, the numbers of the
+rows. A counter that begins again with each epoch goes on from epoch to epoch. A table that has one
+line per run is refused, with what to export instead. A file that is cut short or damaged is read as
+far as it goes. Of a folder's runs, those that can be read are. Notes name what was left out, count
+values that are not finite, and say where a step comes again with another value, as in a log that a
+second run was appended to.
 
 Nothing is unpickled or evaluated. What could steer a terminal is written out: in `--csv` as
 `\\x1b`, into a pipe too, and in `--json` as JSON's own escapes, from which a parser has the name as
-it was. Text is UTF-8, or UTF-16 with its mark; above a CSV's header, or in its
-place, there may be `#` comments.
+it was. Text is UTF-8 or UTF-16; above a table's header, or in its place, there may be `#` comments.
 
-Not read: MLflow's database (`mlflow.db`), and W&B runs that lie on its server; export those as CSV.
+Not read: W&B runs that lie on its server; export those as CSV.
 """
 
 _GENERATED: Final = """

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from stepsize.cli.following import follow
+from stepsize.logs import read_logs
+
 Call = Callable[..., Result]
 
 
@@ -27,17 +30,21 @@ def test_a_finding_is_shown_with_evidence_change_and_source(stepsize: Call, tmp_
     lines = result.stdout.splitlines()
     assert result.exit_code == 1
     assert lines[0] == f"{path} (CSV)"
-    assert lines[1] == "Note: 'loss': 40 of 100 values are not finite."
-    assert lines[3] == "diverged (certain), step 60 to 99"
-    assert lines[4].startswith("  The training loss is nan from step 60 to the end")
-    assert "0.004 instead of 0.04" in lines[5]
-    assert lines[6].startswith("  Source: ")
-    assert len(lines) == 7
+    assert lines[1] == (
+        "Training loss: 'loss'. Validation loss: none found. Rate: 'lr'. Positions: 'step', in "
+        "steps."
+    )
+    assert lines[2] == "Note: 'loss': 40 of 100 values are not finite."
+    assert lines[4] == "diverged (certain), step 60 to 99"
+    assert lines[5].startswith("  The training loss is nan from step 60 to the end")
+    assert "0.004 instead of 0.04" in lines[6]
+    assert lines[7].startswith("  Source: ")
+    assert len(lines) == 8
 
 
 def test_a_run_without_a_finding_returns_0(stepsize: Call, tmp_path: Path) -> None:
     result = stepsize("diagnose", log(tmp_path / "log.csv"))
-    assert (result.exit_code, result.stdout.splitlines()[1:]) == (0, ["Nothing was found."])
+    assert (result.exit_code, result.stdout.splitlines()[2:]) == (0, ["Nothing was found."])
 
 
 def test_the_json_has_all_of_it(stepsize: Call, tmp_path: Path) -> None:
@@ -49,17 +56,17 @@ def test_the_json_has_all_of_it(stepsize: Call, tmp_path: Path) -> None:
     assert (good["run"], good["form"], good["notes"], good["findings"]) == ("good", "CSV", [], [])
     [finding] = bad["findings"]
     assert finding.keys() == {
-        *("name", "sure", "evidence", "change", "source", "start", "end", "numbers")
+        *("rule", "level", "evidence", "remedy", "source", "start", "end", "numbers", "messages")
     }
-    assert (finding["name"], finding["start"], finding["end"]) == ("diverged", 60, 99)
+    assert (finding["rule"], finding["start"], finding["end"]) == ("diverged", 60, 99)
     assert finding["numbers"] == {"points": 40, "of": 100}
 
 
 def test_the_csv_has_a_row_per_finding(stepsize: Call, tmp_path: Path) -> None:
     path = log(tmp_path / "log.csv", diverged=True)
     [row] = csv.DictReader(io.StringIO(stepsize("diagnose", path, "--csv").stdout))
-    assert (row["file"], row["run"], row["finding"]) == (str(path), "log", "diverged")
-    assert (row["sure"], row["start"], row["end"]) == ("certain", "60.0", "99.0")
+    assert (row["file"], row["run"], row["rule"]) == (str(path), "log", "diverged")
+    assert (row["level"], row["start"], row["end"]) == ("certain", "60.0", "99.0")
 
 
 def test_what_cannot_be_read_is_told_and_the_others_are_shown(
@@ -74,10 +81,12 @@ def test_what_cannot_be_read_is_told_and_the_others_are_shown(
 
 
 def test_options_name_the_loss_the_plan_and_what_to_ignore(stepsize: Call, tmp_path: Path) -> None:
-    path = log(tmp_path / "log.csv", diverged=True, loss="nll")
-    assert stepsize("diagnose", path).exit_code == 0
-    assert stepsize("diagnose", path, "--loss", "nll").exit_code == 1
-    ignored = stepsize("diagnose", path, "--loss", "nll", "--ignore", "diverged")
+    path = log(tmp_path / "log.csv", diverged=True, loss="score")
+    unknown = stepsize("diagnose", path)
+    assert unknown.exit_code == 2
+    assert "Name it with --loss NAME: 'score'." in unknown.stdout
+    assert stepsize("diagnose", path, "--loss", "score").exit_code == 1
+    ignored = stepsize("diagnose", path, "--loss", "score", "--ignore", "diverged")
     assert (ignored.exit_code, ignored.stdout.splitlines()[-1]) == (0, "Nothing was found.")
     planned = stepsize("diagnose", log(tmp_path / "short.csv", planned=200), "--steps", 200)
     assert "100 of 200 steps are missing" in planned.stdout
@@ -142,3 +151,85 @@ def test_a_program_in_a_log_is_not_run(stepsize: Call, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(pickle.dumps(Evil()))
         assert stepsize("diagnose", tmp_path / name).exit_code == 2
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_holds_no_loss_is_not_called_clean(stepsize: Call, tmp_path: Path) -> None:
+    rows = [f"{step},{0.1 * (1 - step / 100)},{step % 7}" for step in range(100)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["step,lr,throughput", *rows]) + "\n")
+    result = stepsize("diagnose", path)
+    assert result.exit_code == 2
+    assert "No loss was examined" in result.stdout
+    assert "--loss NAME: 'throughput'" in result.stdout
+    [record] = json.loads(stepsize("diagnose", path, "--json").stdout)
+    assert (record["clean"], record["columns"]["training_loss"]) == (False, [])
+    assert record["columns"]["candidates"] == ["throughput"]
+
+
+def test_one_finding_on_several_runs_of_a_file_is_one_paragraph(
+    stepsize: Call, tmp_path: Path
+) -> None:
+    names = ["a", "b", "c"]
+    header = ",".join(["Step", *(f"{name} - train/loss" for name in names)])
+    rows = [
+        ",".join([f"{step}", *("nan" if name != "c" and step > 60 else f"{3 / (1 + step)}"
+                               for name in names)])
+        for step in range(100)
+    ]  # fmt: skip
+    path = tmp_path / "panel.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    result = stepsize("diagnose", path)
+    assert result.exit_code == 1
+    assert result.stdout.count("diverged (certain), in 2 of 3 runs: 'a' and 'b'") == 1
+    assert result.stdout.count("Start again at") + result.stdout.count("Go back to") == 1
+    assert "'c': Nothing was found" in result.stdout
+
+
+def test_a_log_that_grows_is_looked_at_again_until_it_is_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "log.csv"
+    whole = log(tmp_path / "whole.csv", diverged=True).read_text().splitlines(keepends=True)
+    written = iter([*(whole[:end] for end in (1, 41, 81, 81)), None])
+
+    def more(seconds: float) -> None:
+        lines = next(written)
+        if lines is None:
+            raise KeyboardInterrupt
+        path.write_text("".join(lines))
+
+    looked: list[int] = []
+
+    def look() -> None:
+        looked.append(len(read_logs(path)[0].metrics["loss"].values))
+
+    follow(str(path), look, more)
+    assert looked == [40, 80, 80]
+    assert capsys.readouterr().err.count("Waiting: ") == 2
+
+
+def test_following_tells_a_finding_when_it_appears_and_once(
+    stepsize: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = log(tmp_path / "log.csv", diverged=True)
+    lines = path.read_text().splitlines(keepends=True)
+    ends = iter([60, 70, 90])
+    path.write_text("".join(lines[:50]))
+
+    def more(seconds: float) -> None:
+        end = next(ends, None)
+        if end is None:
+            raise KeyboardInterrupt
+        path.write_text("".join(lines[:end]))
+
+    monkeypatch.setattr("stepsize.cli.diagnose.follow", lambda file, look: follow(file, look, more))
+    result = stepsize("diagnose", path, "--follow")
+    assert result.exit_code == 1
+    assert result.stdout.index("Nothing was found") < result.stdout.index("diverged (certain)")
+    assert result.stdout.count("diverged (certain)") == 1
+
+
+def test_following_shows_one_file_as_text(stepsize: Call, tmp_path: Path) -> None:
+    path = log(tmp_path / "log.csv")
+    assert stepsize("diagnose", path, "--follow", "--json").exit_code == 2
+    assert stepsize("diagnose", path, path, "--follow").exit_code == 2

@@ -316,6 +316,7 @@ def test_a_loss_lost_after_a_restart_and_in_a_warmup_has_diverged() -> None:
 def test_of_a_log_that_was_cut_short_an_early_end_is_only_possible() -> None:
     given = run(np.linspace(0.1, 0.05, 400), FALLING)
     constant = run(np.full(400, 0.1), FALLING)
+    constant.steps = 400
     for each, name in ((given, "ended_before_cooldown"), (constant, "never_decayed")):
         [whole] = [found for found in findings(each) if found.rule == name]
         each.cut_short = True

@@ -223,10 +223,16 @@ def test_a_run_of_no_step_has_a_report() -> None:
 @pytest.mark.parametrize(
     ("losses", "warning"),
     [
-        ([2.0, math.nan, math.nan], "not finite from step 1 on"),
-        ([2.0, math.inf, 1.0], "not finite at one step, first at step 1"),
-        ([math.nan, math.nan, 1.0], "not finite at 2 steps, first at step 0"),
-        ([2.3, *[9.0] * 19, *[2.31] * 20], "did not fall: it began at 2.3 and ended at 2.31"),
+        ([2.0, math.nan, math.nan], "training loss is nan from step 1 to the end"),
+        ([2.0, math.inf, 1.0], "1 of 3 values of the loss are not finite, the first at step 1"),
+        (
+            [math.nan, math.nan, 1.0],
+            "2 of 3 values of the loss are not finite, the first at step 0",
+        ),
+        (
+            [2.3, *[9.0] * 19, *[2.31] * 20],
+            "began at 2.3, was 2.31 in the median of the run and ended at 2.31",
+        ),
     ],
 )
 def test_a_loss_that_was_not_finite_or_did_not_fall_is_stressed(

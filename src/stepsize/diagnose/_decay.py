@@ -160,7 +160,8 @@ def never_decayed(run: RunView) -> Finding | None:
         if run.may_go_on
         else Message(
             "Continue from the last checkpoint with a decay to 0 over {fifth:message}, "
-            "{code:code}; next time plan it in, best over 60 % of the run: wsd(total, warmup, cooldown).",
+            "{code:code}; next time plan it in, best over 60 % of the run: wsd(total, warmup, "
+            "cooldown).",
             fifth=run.span(fifth),
             code=run.counted("Linear({})", fifth),
         ),

@@ -27,6 +27,7 @@ _MOST_SPIKES: Final = 0.03
 _FEWER_DIPS: Final = 3
 _SURE_SPIKE: Final = 20.0
 _MOST_GAPS: Final = 0.05
+_LONGEST_BEGINNING: Final = 5
 _HIGH: Final = 0.8
 _FLAT_PART: Final = 0.3
 _FLAT: Final = 0.002
@@ -41,12 +42,16 @@ def _has_a_curve(run: RunView) -> bool:
     return len(run.loss) >= _FEWEST_POINTS
 
 
+def _may_spike(run: RunView) -> bool:
+    return _has_a_curve(run) or not np.isfinite(run.training[1]).all()
+
+
 @rule(
-    needs="the training loss at 30 points",
+    needs="the training loss at 30 points, or a value that is not finite",
     source="PaLM (arXiv 2204.02311) skipped some 200 batches about each spike; Wortsman et al. "
     "2023 (arXiv 2309.14322) on rates, warmup and β₂; ZClip (arXiv 2504.02507) on clipping by "
     "z-score",
-    applies=_has_a_curve,
+    applies=_may_spike,
 )
 def spikes(run: RunView) -> Finding | None:
     """Stretches of the loss shoot up and come back, by more than a single odd batch does.
@@ -56,11 +61,11 @@ def spikes(run: RunView) -> Finding | None:
     noise and 20 % of the descent. Or single values are not finite. Three times as many points stand
     out upwards as downwards.
     """
-    loss = run.loss
+    loss, lost = run.loss, _lost_values(run)
     above = loss.values - loss.running_median(_REACH)
-    noise = _local_noise(run, above)
-    events = _events(run, above, noise)
-    lost = _lost_values(run)
+    known = _has_a_curve(run)
+    noise = _local_noise(run, above) if known else above
+    events = _events(run, above, noise) if known else np.arange(0)
     if not len(events):
         return _not_finite(run, lost) if len(lost) else None
     high = np.where(np.isin(np.arange(len(loss)), events), above / noise, 0.0)
@@ -121,11 +126,18 @@ def _events(run: RunView, above: Array, noise: Array) -> NDArray[np.intp]:
 
 
 def _lost_values(run: RunView) -> Array:
-    """Where single values are not finite: more than a few are gaps of the logger."""
+    """Where single values are not finite: more than a few are gaps of the logger, and so are those
+    before its first.
+    """
     positions, values = run.training
     gone = ~np.isfinite(values)
+    if gone.all() or not len(values):
+        return positions[:0]
+    first = int(np.argmin(gone))
+    if first > _LONGEST_BEGINNING and np.isnan(values[:first]).all():
+        gone[:first] = False
     stretches = int(np.sum(gone & ~np.append(False, gone[:-1])))
-    few = stretches <= max(1, _MOST_GAPS * len(values)) and gone.mean() < 0.5
+    few = stretches <= max(1, _MOST_GAPS * len(values))
     return positions[gone] if few else positions[:0]
 
 

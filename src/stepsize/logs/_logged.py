@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from stepsize.columns import rate_columns
+from stepsize.columns import loss_columns, rate_columns, schedule_column
 from stepsize.messages import Message
 from stepsize.record import Series
 
@@ -52,6 +52,28 @@ class LoggedRun:
     unit: str = "step"
     rate_names: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     settings: tuple[str, ...] = ()
+
+    @property
+    def training_loss(self) -> Series | None:
+        """The curve of the training loss, or of the sum of its parts; None if there is none."""
+        names = loss_columns(self.metrics).training
+        if not names:
+            return None
+        positions, total = self.metrics[names[0]]
+        for name in names[1:]:  # parts were logged together
+            total = total + self.metrics[name].values
+        return Series(positions, total)
+
+    @property
+    def rate(self) -> Series | None:
+        """The rate of the group that shows the schedule; None if no rate was logged."""
+        rates = {
+            name: curve
+            for name, curve in self.quantities.items()
+            if name == "lr" or name.startswith("lr/")
+        }
+        name = schedule_column(rates)
+        return None if name is None else rates[name]
 
 
 class Points:

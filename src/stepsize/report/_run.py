@@ -72,6 +72,7 @@ def run_report(
         sections=[
             *preparation,
             _curves_section(finished),
+            _diagnosis_section(finished),
             _decisions_section(finished),
             *([_settings_section(settings)] if settings else []),
         ],
@@ -169,6 +170,18 @@ def _decisions_section(finished: FinishedRun) -> Section:
         [f"The first {len(rows)}; {left:,} more followed."] if left else [],
         table=Table(["at step", "what", "why"], rows),
     )
+
+
+def _diagnosis_section(finished: FinishedRun) -> Section:
+    diagnosis = finished.diagnosis
+    if not diagnosis.findings:
+        return Section("Diagnosis", [str(diagnosis.taken.told), str(diagnosis.summary)])
+    rows = [
+        [f"{finding.rule} ({finding.level})", str(finding.evidence), str(finding.remedy)]
+        for finding in diagnosis.findings
+    ]
+    table = Table(["finding", "what was seen", "what to do"], rows)
+    return Section("Diagnosis", [str(diagnosis.taken.told)], table=table)
 
 
 def _did(decision: Decision) -> str:

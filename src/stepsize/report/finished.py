@@ -1,13 +1,13 @@
 """A run that is over, told in sentences."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-import numpy as np
-
-from stepsize.report.history import History
+from stepsize.diagnose import Diagnosis, diagnosis
+from stepsize.plot import Curve
+from stepsize.report.history import History, kept
 from stepsize.training import Outcome
 from stepsize.words import number_text
 
@@ -16,6 +16,7 @@ __all__ = ["FinishedRun", "Status"]
 Status: TypeAlias = Literal["finished", "stopped", "interrupted", "failed"]
 
 _AVERAGED: Final = 20
+_STRESSED: Final = ("certain", "likely")
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,25 @@ class FinishedRun:
         return sentences
 
     @property
+    def diagnosis(self) -> Diagnosis:
+        """What the rules of ``stepsize.diagnose`` say about it."""
+        history = self.history
+        return diagnosis(
+            _Curves({"lr": kept(history.rate_curve)}, history.kept_curves),
+            may_go_on=self.status != "finished",
+        )
+
+    @property
     def warnings(self) -> Sequence[str]:
         """What is wrong with it, in sentences."""
-        return [*self._about_the_loss(), *self._about_the_evaluation()]
+        return [
+            *(
+                f"{finding.evidence} {finding.remedy}"
+                for finding in self.diagnosis.findings
+                if finding.level in _STRESSED
+            ),
+            *self._about_the_evaluation(),
+        ]
 
     def _about_the_evaluation(self) -> Sequence[str]:
         return [
@@ -114,24 +131,10 @@ class FinishedRun:
             if not math.isfinite(value)
         ]
 
-    def _about_the_loss(self) -> Sequence[str]:
-        positions, losses = self.history.loss_curve
-        broken = positions[~np.isfinite(losses)]
-        if not len(broken):
-            return self._not_learnt()
-        if not math.isfinite(losses[-1]):
-            return [
-                f"The loss was not finite from step {broken[0]:,.0f} on: the rate is too high, or "
-                "the data holds NaN. Try a tenth of the rate."
-            ]
-        times = "at one step" if len(broken) == 1 else f"at {len(broken):,} steps"
-        return [f"The loss was not finite {times}, first at step {broken[0]:,.0f}."]
 
-    def _not_learnt(self) -> Sequence[str]:
-        losses, final = self.history.loss_curve[1], self.final_loss
-        if final is None or len(losses) < 2 * _AVERAGED or final < losses[0]:
-            return []
-        return [
-            f"The training loss did not fall: it began at {losses[0]:.4g} and ended at "
-            f"{final:.4g}. For most models that is a rate far too high, or hardly any."
-        ]
+@dataclass(frozen=True)
+class _Curves:
+    """What the rules look at."""
+
+    quantities: Mapping[str, Curve]
+    metrics: Mapping[str, Curve]

@@ -56,6 +56,11 @@ class History:
         return {name: (np.array(x), np.array(y)) for name, (x, y) in self.measured.items()}
 
     @property
+    def kept_curves(self) -> Mapping[str, Curve]:
+        """By metric, its positions and values, without what a rewind took back."""
+        return {name: kept(curve) for name, curve in self.curves.items()}
+
+    @property
     def loss_curve(self) -> Curve:
         """The training loss, without steps that were taken back; empty if it was not measured."""
         return kept(self.curves.get("loss", (np.array([]), np.array([]))))
