@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from stepsize.diagnose import Diagnosis, diagnosis
-from stepsize.plot import Curve
+from stepsize.plot.points import Curve
 from stepsize.report.history import History, kept
 from stepsize.training import Outcome
 from stepsize.words import number_text
