@@ -78,19 +78,20 @@ early end is *possible* at most. Advice is in the log's own unit: of a log that 
 | log | how it is told | curves |
 |---|---|---|
 | our run files | SQLite | quantities and metrics as recorded |
-| tables: Lightning's and Keras' loggers, exports, `fastai` | a header; comma, semicolon, tab, bar or spaces | columns |
+| tables: Lightning's and Keras' loggers, exports | a header; `,` `;` tab, bar, spaces | columns |
 | W&B's export of a panel | columns `RUN - metric` | a run per group of columns |
 | TensorBoard's export of a curve | `Wall time,Step,Value` | named by the file |
 | JSON lines, JSON | objects per line or in a list, or an object of lists | names, nested with `/` |
 | transformers' `trainer_state.json` | `log_history` | its entries; `max_steps` is the plan |
-| printed text: nanoGPT, Megatron, llm.c, Keras, `epoch 3 loss 0.25` | lines that repeat names with numbers | names |
-| TensorBoard | `*tfevents*`, needs `pip install 'stepsize[logs]'` | scalars, one run per folder; Keras' `train/` and `validation/` joined |
+| printed text: nanoGPT, Megatron, Keras, … | lines such as `epoch 3 loss 0.25` | names |
+| TensorBoard | `*tfevents*`, needs `pip install 'stepsize[logs]'` | scalars, one run per folder |
+| Keras' TensorBoard | the folders `train/` and `validation/` beside each other | joined |
 | W&B, offline | `run-….wandb`, or its folder | history |
 | MLflow's file store and database | `meta.yaml` beside `metrics/`; SQLite | metrics |
 
-Which column is what is told by the words of its name: `loss`, `nll`, `cost` or `cross entropy` with
-a word such as `train` or `val`, and no word of a part (`box`), of a policy (`actor`) or of something
-about a loss (`scale`, `best`). Of several, the one with the most points counts. Parts such as
+Which column is what is told by the words of its name: `loss`, `nll`, `cost` or `cross entropy`
+with a word such as `train` or `val`, and no word of a part (`box`), of a policy (`actor`) or about
+a loss (`scale`, `best`). Of several, the one with the most points counts. Parts such as
 `train/box_loss`, `train/cls_loss` are summed where there is no whole. Losses of a policy, of a
 generator and a discriminator need not fall, and are only asked whether they are finite. A rate is
 `lr`, `learning_rate`, …, but not `lr_decay_iters`; of several groups, the highest shows the
