@@ -44,8 +44,8 @@ diverged (certain), step 600 to 995
   Go back to a checkpoint before step 600 and continue at 1e-4 instead of 0.001, ...
 ```
 
-Each finding has a name, how sure it is, its stretch, one sentence for what was seen, one for what to
-do, and where the advice comes from; the same finding on several runs of a file is one paragraph.
+Each finding has a name, how sure it is, its stretch, one sentence for what was seen, one for what
+to do, and where the advice comes from; the same finding on several runs of a file is one paragraph.
 The exit code is 0 if nothing was found, 1 if something was, and 2 if a file could not be read or
 holds no loss to examine: what was not examined is not called clean. `--loss NAME` names the column
 then. `--ignore FINDING` silences a finding, `--follow` goes on reading a log that grows, `--json`
