@@ -1,6 +1,5 @@
 """How the command line refuses: one message, in its own words, and exit code 2."""
 
-import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -36,13 +35,7 @@ def told_with_options(function: str, command: str, options: Mapping[str, str]) -
     except StepsizeError as error:
         if not error.call.startswith(f"{function}("):
             raise
-        text = error.told(command, options)
-        if not error.rule:
-            for argument, option in options.items():
-                text = re.sub(rf"\b{argument}=(?=\W)(?!['\"])", option, text).replace(
-                    f": {argument} must", f": {option} must"
-                )
-        raise Refusal(text) from error
+        raise Refusal(error.told(command, options)) from error
 
 
 @contextmanager

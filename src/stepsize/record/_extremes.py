@@ -4,16 +4,22 @@ With each chunk of points their pyramid is stored: for every 64 points the first
 and the lowest and highest value, then the same for every 64 of these, up to a single one.
 """
 
+from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Overview", "joined", "levels_of", "packed", "reduced", "unpacked"]
+from stepsize.record._schema import checksum
+
+__all__ = ["FINEST", "Overview", "joined", "levels_of", "packed", "reduced", "unpacked"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_TOGETHER: Final = 64
+FINEST: Final = 64
+"""How many points, or stretches, each stretch of the next level holds."""
+
+_SUM: Final = Struct("<I")
 
 
 class Overview(NamedTuple):
@@ -38,14 +44,16 @@ def levels_of(positions: Array, values: Array) -> list[Overview]:
     >>> [len(each.low) for each in levels_of(np.arange(10_000.0), np.zeros(10_000))]
     [157, 3, 1]
     """
-    levels = [reduced(Overview(positions, positions, values, values), _TOGETHER)]
+    levels = [reduced(Overview(positions, positions, values, values), FINEST)]
     while len(levels[-1].low) > 1:
-        levels.append(reduced(levels[-1], _TOGETHER))
+        levels.append(reduced(levels[-1], FINEST))
     return levels
 
 
 def reduced(finer: Overview, together: int) -> Overview:
     """Each ``together`` stretches as one; the last may hold fewer."""
+    if together <= 1:
+        return finer
     begins = np.arange(0, len(finer.low), together)
     lasts = np.append(begins[1:], len(finer.low)) - 1
     return Overview(
@@ -56,22 +64,33 @@ def reduced(finer: Overview, together: int) -> Overview:
     )
 
 
-def packed(levels: list[Overview]) -> bytes:
-    """The pyramid as one byte string."""
-    return b"".join(np.stack(each, axis=1).astype("<f8").tobytes() for each in levels)
+def packed(levels: list[Overview], *key: int) -> bytes:
+    """The pyramid as one byte string, which begins with its checksum.
+
+    It can be read without its chunk, which is 30 times as long, and so has a checksum of its own.
+
+    Args:
+        levels: As :func:`levels_of` gives them.
+        *key: Which chunk it belongs to.
+    """
+    content = b"".join(np.stack(each, axis=1).astype("<f8").tobytes() for each in levels)
+    return _SUM.pack(checksum(*key, content)) + content
 
 
-def unpacked(content: bytes, points: int) -> list[Overview]:
+def unpacked(stored: bytes, points: int, *key: int) -> list[Overview]:
     """The pyramid of a chunk of so many points.
 
     Raises:
-        ValueError: The content has another size.
+        ValueError: It is damaged, or belongs to another chunk.
     """
+    content = stored[_SUM.size :]
+    if len(stored) < _SUM.size or _SUM.unpack_from(stored)[0] != checksum(*key, content):
+        raise ValueError("the extremes of a chunk have another checksum")
     rows = np.frombuffer(content, "<f8").reshape(-1, 4)
     levels: list[Overview] = []
     size, at = points, 0
     while not levels or size > 1:
-        size = -(-size // _TOGETHER)
+        size = -(-size // FINEST)
         levels.append(Overview(*rows[at : at + size].T))
         at += size
     if at != len(rows):
@@ -85,5 +104,4 @@ def joined(parts: list[Overview], stretches: int) -> Overview:
         empty = np.empty(0)
         return Overview(empty, empty, empty, empty)
     whole = Overview(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-    together = -(-len(whole.low) // max(stretches, 1))
-    return whole if together <= 1 else reduced(whole, together)
+    return reduced(whole, -(-len(whole.low) // max(stretches, 1)))

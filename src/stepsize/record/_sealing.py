@@ -81,9 +81,10 @@ def write_chunks(
     def rows() -> Iterator[tuple[int, int, int, bytes, bytes, int]]:
         for series, points in _by_series(triples):
             written[series] = len(points)
-            extremes = packed(levels_of(points[:, 0], points[:, 1]))
-            row = run, series, number, points.tobytes(), extremes
-            yield (*row, checksum(*row))
+            key = run, series, number
+            extremes = packed(levels_of(*points.T.copy()), *key)
+            content = points.tobytes()
+            yield (*key, content, extremes, checksum(*key, content))
 
     connection.executemany(_CHUNK, rows())
     return written

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stepsize.errors import StepsizeError
 from stepsize.messages import Message
-from stepsize.record._extremes import Overview, joined, unpacked
+from stepsize.record._extremes import FINEST, Overview, joined, reduced, unpacked
 from stepsize.record._fingerprint import Fingerprint
 from stepsize.record._format import damaged, has_layout
 from stepsize.record._process import is_alive
@@ -207,28 +207,22 @@ class StoredRun:
 
     def series(self, number: int, *, superseded: bool = False) -> Series:
         """A curve: what counts of it, or what was superseded."""
-        parts = [
-            (_matrix(points, 2, self.call), limit) for _, points, limit in self._chunks(number)
-        ]
-        parts.append((self._latest(number), math.inf))
+        parts = [*self._chunks(number), (self._latest(number), math.inf)]
         points = np.concatenate([_counting(each, limit, superseded) for each, limit in parts])
         return Series(points[:, 0].copy(), points[:, 1].copy())
 
     def overview(self, number: int, stretches: int) -> Overview:
         """A curve in at most about so many stretches."""
-        chunks = list(self._chunks(number, with_extremes=True))
         latest = self._latest(number)
-        total = sum(len(row[3]) // 16 for row, _, _ in chunks) + len(latest)
+        chunks = self._chunk_sizes(number)
+        together = (sum(points for _, points in chunks) + len(latest)) // max(stretches, 1)
         try:
             parts = [
-                _at_resolution(row[4], _matrix(points, 2, self.call), limit, total // stretches)
-                for row, points, limit in chunks
+                self._chunk_overview(number, chunk, points, together) for chunk, points in chunks
             ]
         except ValueError as error:
             raise damaged(self.call, str(error)) from error
-        if len(latest):
-            parts.append(Overview(latest[:, 0], latest[:, 0], latest[:, 1], latest[:, 1]))
-        return joined(parts, stretches)
+        return joined([*parts, _raw_overview(latest)], stretches)
 
     def decisions(self) -> tuple[RecordedDecision, ...]:
         """What was decided, without what was superseded."""
@@ -341,23 +335,48 @@ class StoredRun:
     def _latest(self, number: int) -> Array:
         return self._batches[self._batches[:, 0] == number, 1:]
 
-    def _chunks(
-        self, number: int, *, with_extremes: bool = False
-    ) -> Iterator[tuple[tuple[Any, ...], bytes, float]]:
-        """The chunks of a curve: row, points, and the position from which they are superseded."""
-        columns = "run, series, number, points" + (
-            ", extremes, checksum" if self._has_layout else ", NULL"
-        )
-        query = f"SELECT {columns} FROM chunks WHERE run = ? AND series = ? ORDER BY number"  # noqa: S608
-        seen = 0
-        for row in self._connection.execute(query, (self._run, number)):
-            self._verify("chunks", row)
-            points = _blob(self.call, row[3])
-            seen += len(points) // 16
-            yield row, points, self._part(row[2]).limit
+    def _chunks(self, number: int) -> Iterator[tuple[Array, float]]:
+        """The chunks of a curve, and the position from which each is superseded."""
+        for chunk, _ in self._chunk_sizes(number):
+            yield self._chunk(number, chunk), self._part(chunk).limit
+
+    def _chunk_sizes(self, number: int) -> list[tuple[int, int]]:
+        """The number of each chunk of a curve, and its points: without reading these."""
+        rows = self._connection.execute(
+            "SELECT number, length(points) FROM chunks WHERE run = ? AND series = ? "
+            "ORDER BY number",
+            (self._run, number),
+        ).fetchall()
+        sizes = [(chunk, (length or 0) // 16) for chunk, length in rows]
+        seen = sum(points for _, points in sizes)
         written = next(each.points for each in self.series_rows if each.number == number)
         if self._counts is not None and seen != written:
             raise damaged(self.call, f"{seen} points are there, and {written} were written")
+        return sizes
+
+    def _chunk(self, number: int, chunk: int) -> Array:
+        """The points of a chunk; shape (n, 2)."""
+        columns = "run, series, number, points" + (", checksum" if self._has_layout else "")
+        query = f"SELECT {columns} FROM chunks WHERE run = ? AND series = ? AND number = ?"  # noqa: S608
+        row = self._connection.execute(query, (self._run, number, chunk)).fetchone()
+        if row is None:  # found by its index, but not there
+            raise damaged(self.call, "a chunk is missing")
+        self._verify("chunks", row)
+        return _matrix(_blob(self.call, row[3]), 2, self.call)
+
+    def _chunk_overview(self, number: int, chunk: int, points: int, together: int) -> Overview:
+        """A chunk's extremes as recorded, where they serve; else found anew."""
+        limit = self._part(chunk).limit
+        if self._has_layout and together >= FINEST and limit == math.inf:
+            key = self._run, number, chunk
+            query = "SELECT extremes FROM chunks WHERE run = ? AND series = ? AND number = ?"
+            (extremes,) = self._connection.execute(query, key).fetchone()
+            if isinstance(extremes, bytes):
+                return _at_resolution(unpacked(extremes, points, *key), together)
+            if extremes is not None or self._counts is not None:
+                raise damaged(self.call, "a chunk's extremes are missing")
+        counting = _counting(self._chunk(number, chunk), limit, superseded=False)
+        return reduced(_raw_overview(counting), together)
 
     def _decision(self, row: Sequence[Any]) -> RecordedDecision:
         message, evidence = None, {}
@@ -390,21 +409,20 @@ def _counting(points: Array, limit: float, superseded: bool) -> Array:
     return points[late if superseded else ~late]
 
 
-def _at_resolution(extremes: bytes | None, points: Array, limit: float, together: int) -> Overview:
-    """A chunk's overview, from its pyramid where all its points count."""
-    if extremes is not None and limit == math.inf and len(points):
-        size = 64
-        finest, *coarser = unpacked(extremes, len(points))
-        if size <= together:
-            chosen = finest
-            for level in coarser:
-                size *= 64
-                if size > together:
-                    break
-                chosen = level
-            return chosen
-    counting = _counting(points, limit, superseded=False)
-    return Overview(counting[:, 0], counting[:, 0], counting[:, 1], counting[:, 1])
+def _at_resolution(levels: Sequence[Overview], together: int) -> Overview:
+    """The coarsest level whose stretches are no longer than wanted."""
+    chosen, size = levels[0], FINEST
+    for level in levels[1:]:
+        size *= FINEST
+        if size > together:
+            break
+        chosen = level
+    return chosen
+
+
+def _raw_overview(points: Array) -> Overview:
+    positions, values = points.T.copy()
+    return Overview(positions, positions, values, values)
 
 
 def _unclosed(process: str | None) -> str:
