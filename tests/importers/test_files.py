@@ -196,4 +196,21 @@ def test_any_text_is_read_or_refused_in_one_short_message(text: str, name: str) 
 def test_yaml_that_calls_python_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("yaml")
     with pytest.raises(TextError, match="asks for Python objects"):
-        read_configuration(written(tmp_path, "a.yaml", "lr: !!python/object/apply:os.getcwd []"))
+        read_configuration(written(tmp_path, "a.yaml", "!!python/object/apply:os.getcwd []"))
+    solver = "SOLVER: {BASE_LR: 0.1, MAX_ITER: !!python/object/apply:eval ['100']}"
+    with pytest.raises(InvalidValue, match=r"MAX_ITER must be written out, .*apply:eval"):
+        read_configuration(written(tmp_path, "b.yaml", solver))
+
+
+def test_references_inside_a_file_are_followed_and_computed_ones_named(tmp_path: Path) -> None:
+    pytest.importorskip("yaml")
+    text = (
+        "variables: {length: 100ba, warm: 10ba}\nmax_duration: ${variables.length}\n"
+        "optimizer: {lr: 0.1}\nscheduler: {name: linear_decay_with_warmup, "
+        "t_warmup: '${variables.warm}'}\n"
+    )
+    found = read_configuration(written(tmp_path, "mpt.yaml", text))
+    assert found.schedule.text == "Warmup(10) >> Linear(90)"
+    computed = text.replace("lr: 0.1", "lr: '${oc.env:RATE}'")
+    with pytest.raises(InvalidValue, match=r"optimizer.lr must be written out, .*oc.env:RATE"):
+        read_configuration(written(tmp_path, "env.yaml", computed))

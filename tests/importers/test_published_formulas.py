@@ -145,6 +145,10 @@ LANGUAGE = [
     Case("NeMo", nemo("PolynomialDecayAnnealing", power=2.0, min_lr=0.02), lambda t: 0.2 * (
         (t + 1) / 11 if t < 10 else 0.1 + 0.9 * (1 - clamped(t - 10, 90)) ** 2)),
     Case("OLMo", OLMO, olmo),
+    Case("LitGPT", {
+        "train": {"lr_warmup_steps": 10, "max_steps": 100, "min_lr": 0.02},
+        "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.2}},
+    }, lambda t: 0.2 * warm(t, 10, lambda s: 0.1 + 0.9 * half_cosine(clamped(s, 90)))),
     Case("torchtune", {
         "optimizer": {"_component_": "torch.optim.AdamW", "lr": 0.2},
         "lr_scheduler": {
@@ -278,6 +282,8 @@ OTHERS = [
     Case("detectron2", {"SOLVER": SOLVER | {"STEPS": "(60, 80)"}}, detectron2),
     Case("detectron2", {"SOLVER": SOLVER | {"LR_SCHEDULER_NAME": "WarmupCosineLR"}},
          detectron2_cosine),
+    Case("detectron2", {"SOLVER": SOLVER | {"LR_SCHEDULER_NAME": "WarmupPolyLR"}}, lambda t: 0.2
+         * (1 - clamped(t, 100)) ** 0.9 * (0.01 + 0.99 * t / 20 if t < 20 else 1)),
     Case("PaddleDetection", {"epoch": 10, "LearningRate": {"base_lr": 0.2, "schedulers": [
         {"name": "CosineDecay", "max_epochs": 10},
         {"name": "LinearWarmup", "steps": 20, "start_factor": 0.1},

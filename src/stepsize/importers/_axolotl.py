@@ -33,6 +33,8 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     constant = document.number("cosine_constant_lr_ratio", None, PART)
     settings = dict(document.section("lr_scheduler_kwargs").items())
     document.ignore("weight_decay", "gradient_accumulation_steps", "micro_batch_size")
+    document.ignore("lr_quadratic_warmup")
+    document.refuse_warmups()
     if name == "cosine" and document.flag("lr_quadratic_warmup", False):
         rise: Schedule = Power(warmup, 2, start=0, end=1)
         return Imported(rise >> _fall(total - warmup, 0), base, notes=document.rest())

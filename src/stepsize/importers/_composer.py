@@ -93,6 +93,7 @@ def _read(document: Section, facts: RunFacts) -> Imported:
             f"is {scale!r}, which stretches every length",
             "Multiply the lengths yourself.",
         )
+    document.refuse_warmups()
     document.ignore("global_train_batch_size", "max_seq_len", "scale_schedule_ratio")
     return Imported(schedule, base, notes=document.rest())
 

@@ -15,6 +15,7 @@ from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._keras import from_keras
 from stepsize.importers._lightning import LIGHTNING
+from stepsize.importers._litgpt import LITGPT
 from stepsize.importers._megatron import from_megatron
 from stepsize.importers._mlx import MLX
 from stepsize.importers._mmcv import MMCV
@@ -27,6 +28,7 @@ from stepsize.importers._neox import NEOX
 from stepsize.importers._olmo import OLMO
 from stepsize.importers._paddle_clas import PADDLE_CLAS
 from stepsize.importers._paddle_detection import PADDLE_DETECTION
+from stepsize.importers._references import resolved
 from stepsize.importers._run_facts import RunFacts, checked_facts
 from stepsize.importers._section import (
     Section,
@@ -42,13 +44,15 @@ from stepsize.importers._ultralytics import ULTRALYTICS
 from stepsize.importers._verl import VERL
 from stepsize.importers._wandb import without_wandb
 from stepsize.schedules import Absolute
+from stepsize.words import shortened
 
 __all__ = ["FORMATS", "from_config"]
 
 _MEGATRON: Final = {"lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_warmup_iters"}
 _RATE_ALONE: Final = ("lr", "learning_rate", "base_lr", "lr0")
 _FEWEST_MARKS: Final = 2
-_MOST_SHOWN: Final = 4
+_MOST_SHOWN: Final = 3
+_LONGEST_NAMED: Final = 80
 
 
 def from_config(
@@ -85,12 +89,13 @@ def from_config(
     facts = checked_facts(call, base, steps, steps_per_epoch)
     if not isinstance(document, Mapping):
         return from_mmengine(document, base=base, steps_per_epoch=steps_per_epoch)
-    section = Section(call, without_wandb(document))
+    own = Section(call, without_wandb(document))
+    section = Section(call, resolved(own))
     found = next((each for each in FORMATS if each.recognises(section)), None)
     if found is None:
         raise _unknown(section)
     # Anew, so that what telling the formats apart has looked at counts as unread.
-    imported = found.read(Section(call, without_wandb(document)), facts)
+    imported = found.read(Section(call, resolved(own)), facts)
     if base is None or isinstance(imported.schedule, Absolute):
         return imported
     return replace(imported, base=facts.base)
@@ -195,6 +200,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     PADDLE_DETECTION,
     PADDLE_CLAS,
     MMCV,
+    LITGPT,
     LIGHTNING,
     TORCHTITAN,
     MLX,
@@ -235,7 +241,7 @@ def _unknown(document: Section) -> InvalidValue:
     return InvalidValue(
         document.call,
         "the configuration must be of a tool that is read",
-        f"it is not recognised (about the rate are {shown})",
+        f"it is not recognised (about the rate are {shown}){_inherited(document)}",
         f"The nearest is {nearest.name}: {', '.join(there[:_MOST_SHOWN])} are there, "
         f"{', '.join(absent[:_MOST_SHOWN])} are not. Write the schedule as an expression.",
     )
@@ -246,17 +252,21 @@ def _without_schedule(
 ) -> InvalidValue:
     kind = "" if nearest is None else f" of {nearest.name}"
     only = f", only {', '.join(rates[:_MOST_SHOWN])}" if rates else ""
-    base = "; it builds on _base_, which is not read" if _inherits(document) else ""
     return InvalidValue(
         document.call,
-        f"this configuration{kind} holds no schedule{only}{base}",
+        f"this configuration{kind} holds no schedule{only}{_inherited(document)}",
         remedy="The schedule is set elsewhere, such as in the trainer's arguments: give that file, "
         "or write the schedule as an expression.",
     )
 
 
-def _inherits(document: Section) -> bool:
-    return any(document.has(key) for key in ("_base_", "_BASE_", "defaults", "extends"))
+def _inherited(document: Section) -> str:
+    """What is said of a configuration that builds on other files."""
+    keys = [key for key in ("_base_", "_BASE_", "defaults", "extends") if document.has(key)]
+    if not keys:
+        return ""
+    named = shortened(str(document[keys[0]]), _LONGEST_NAMED)
+    return f"; it builds on {named} ({keys[0]}), which is not read"
 
 
 def _is_rate_alone(path: str) -> bool:

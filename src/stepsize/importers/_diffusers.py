@@ -54,6 +54,7 @@ def _read(document: Section, facts: RunFacts) -> Imported:
         settings["lr"] = base
     found = from_transformers(name, **settings)
     document.ignore("max_train_steps", "gradient_accumulation_steps", "train_batch_size")
+    document.refuse_warmups()
     notes = (*found.notes, *document.rest())
     if document.has("unet_lr") and document.has("learning_rate"):
         notes = ("unet_lr and text_encoder_lr are rates of their own groups.", *notes)

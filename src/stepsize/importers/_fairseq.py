@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
+from stepsize.errors import InvalidValue
 from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._run_facts import RunFacts, as_multiple
@@ -61,7 +62,8 @@ def _rate(optimization: Section, section: Section, facts: RunFacts) -> float:
 
 
 def _read(document: Section, facts: RunFacts) -> Imported:
-    optimization, section = document.section("optimization"), document.section("lr_scheduler")
+    optimization = document.section("optimization")
+    section = _scheduler(document)
     numbers = _Numbers(section, optimization, facts)
     name = section.word("_name", "fixed")
     if name not in _CURVES:
@@ -74,6 +76,27 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     )
     document.section("optimizer").ignore("_name", "weight_decay", "adam_betas", "adam_eps")
     return Imported(schedule, numbers.base, notes=document.rest())
+
+
+def _scheduler(document: Section) -> Section:
+    """The scheduler's section, which the composite optimizer keeps in its only group."""
+    given = document.get("lr_scheduler")
+    if isinstance(given, str):
+        document.ignore("lr_scheduler")
+        groups = document.section("optimizer.groups")
+        names = list(groups)
+        if given != "pass_through" or len(names) != 1:
+            raise InvalidValue(
+                document.call,
+                "there must be one lr_scheduler with its numbers",
+                f"it is {given!r}, with {len(names)} groups of the optimizer",
+                "Write the schedule of each group as an expression.",
+            )
+        group = groups.section(names[0])
+        rate = group.get("lr_float")
+        inside = dict(group.section("lr_scheduler"))
+        return Section(document.call, {"lr": rate, **inside}, "optimizer.groups.lr_scheduler.")
+    return document.section("lr_scheduler")
 
 
 def _fixed(numbers: _Numbers) -> Schedule:

@@ -22,6 +22,7 @@ def _recognises(document: Section) -> bool:
 def _read(document: Section, facts: RunFacts) -> Imported:
     rate = document.number("learning_rate", None, FLOOR)
     document.ignore("iters", "grad_accumulation_steps", "optimizer", "optimizer_config")
+    document.refuse_warmups()
     if not document.has("lr_schedule"):
         note = "There is no lr_schedule: mlx-lm leaves the rate alone."
         base = rate if facts.base is None else facts.base

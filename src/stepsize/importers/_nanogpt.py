@@ -21,12 +21,17 @@ _OPEN: Final = Range(minimum=-1, maximum=MOST_STEPS, remedy="-1 leaves it to oth
 
 
 def _is_nanogpt(document: Section) -> bool:
-    names = ("lr_decay_iters", "warmup_iters", "max_iters", "decay_lr")
-    return document.has("learning_rate") and any(document.has(name) for name in names)
+    names = ("lr_decay_iters", "warmup_iters", "decay_lr")
+    if document.has("max_iters") and any(document.has(name) for name in names):
+        return True
+    return document.has("learning_rate") and any(
+        document.has(name) for name in (*names, "max_iters")
+    )
 
 
 def _read_nanogpt(document: Section, facts: RunFacts) -> Imported:
-    missing = [key for key in ("warmup_iters", "lr_decay_iters", "min_lr") if key not in document]
+    wanted = ("learning_rate", "warmup_iters", "lr_decay_iters", "min_lr")
+    missing = [key for key in wanted if not document.has(key)]
     base = facts.rate(document, "learning_rate") or _RATE
     document.ignore("max_iters", "gradient_accumulation_steps", "weight_decay")
     if not document.flag("decay_lr", True):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from stepsize.errors import InvalidValue
 from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._run_facts import RunFacts, as_multiple
@@ -77,12 +78,15 @@ def _read(document: Section, facts: RunFacts) -> Imported:
         note = "There is no sched: NeMo leaves the rate alone."
         return Imported(Constant(), base, notes=(note, *document.rest()))
     sched = optim.section("sched")
+    if isinstance(sched.get("args"), dict):  # NeMo 1.0 kept the numbers a level deeper
+        merged = {key: value for key, value in sched.items() if key != "args"}
+        sched = Section(document.call, {**merged, **sched["args"]}, sched.path)
     trainer = document.section("trainer")
     steps = sched.number("max_steps", None, NUMBER)
     total = facts.length(
         trainer,
         steps if steps is not None and steps > 0 else trainer.number("max_steps", None, NUMBER),
-        trainer.number("max_epochs", None),
+        _epochs(trainer),
         ("max_steps", "max_epochs"),
     )
     name = sched.word("name", "")
@@ -95,6 +99,18 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     return Imported(schedule, base, notes=document.rest())
 
 
+def _epochs(trainer: Section) -> float | None:
+    epochs = trainer.number("max_epochs", None, NUMBER)
+    return epochs if epochs is not None and epochs > 0 else None
+
+
+def _square_root(numbers: _Schedule) -> Schedule:
+    # The decay counts from 0: the rate jumps down after the warmup.
+    fall = Polynomial(numbers.total, 0.5).skip(numbers.warmup + 1)
+    rise = numbers.rise.until(numbers.warmup + 1)
+    return rise >> (fall.clip(low=numbers.floor) if numbers.floor else fall)
+
+
 def _cosine(numbers: _Schedule) -> Schedule:
     constant = numbers.section.count("constant_steps", None, LENGTH)
     share = numbers.section.number("constant_ratio", None, PART)
@@ -102,6 +118,13 @@ def _cosine(numbers: _Schedule) -> Schedule:
         constant = 0 if share is None else int(share * numbers.total)
     if not constant:
         return numbers.rise >> Cosine(numbers.rest, end=numbers.floor)
+    if constant > numbers.rest:
+        raise InvalidValue(
+            numbers.section.call,
+            "the warmup and the constant end must fit into the run",
+            f"{numbers.warmup:,} + {constant:,} > {numbers.total:,} steps",
+            "Give {steps}, or lengthen the run.",
+        )
     # With a constant end the warmup starts at 0.
     return Warmup(numbers.warmup) >> Cosine(numbers.rest - constant, end=numbers.floor)
 
@@ -172,6 +195,7 @@ _CURVES: Final[Mapping[str, Callable[[_Schedule], Schedule]]] = {
     "PolynomialDecayAnnealing": _polynomial,
     "PolynomialHoldDecayAnnealing": _polynomial_hold,
     "SquareAnnealing": _square,
+    "SquareRootAnnealing": _square_root,
     "NoamAnnealing": _noam,
     "NoamHoldAnnealing": _noam_hold,
     "InverseSquareRootAnnealing": _inverse_sqrt,

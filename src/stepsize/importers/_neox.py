@@ -50,6 +50,7 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     warmup = keys.number("warmup", 0.01, PART) * total
     floor = as_multiple(keys.number("min_lr", 0.0, FLOOR), base)
     schedule = _rise(warmup) >> _fall(style, total - warmup, floor)
+    keys.refuse_warmups()
     keys.ignore("weight_decay", "override_lr_scheduler", "use_checkpoint_lr_scheduler")
     return Imported(schedule, base, notes=keys.rest())
 

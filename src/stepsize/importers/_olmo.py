@@ -42,6 +42,7 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     body = _CURVES[name](total, warmup, floor)
     scheduler.ignore("grad_clip_warmup_steps", "grad_clip_warmup_factor")
     scheduler.finish()
+    document.refuse_warmups()
     document.ignore("global_train_batch_size")
     # OLMo counts its first step as 1.
     return Imported((rise >> body).skip(1), base, notes=document.rest())

@@ -52,6 +52,7 @@ _MOST_LEVELS: Final = 12
 _ABOUT_RATE: Final = re.compile(
     r"(?:^|[^a-z])lr(?:[^a-z]|$)|learning_?rate|warm|decay|sched|cool|anneal", re.IGNORECASE
 )
+_SHAPES_RATE: Final = re.compile(r"warm|cooldown|anneal|restart|^(?:min_)?lr(?:_ratio)?$|min_lr")
 _NOT_ABOUT_RATE: Final = re.compile(r"weight_?decay|wd|ema|decay_mult|discount", re.IGNORECASE)
 
 _short: Final = reprlib.Repr()
@@ -277,6 +278,28 @@ class Section(Mapping[str, Any]):
                 "every key must be one that is understood",
                 f"{_listed(unread)} {'is' if len(unread) == 1 else 'are'} not",
                 f"Known here: {', '.join(known)}. Correct the name, or leave it out.",
+            )
+
+    def refuse_warmups(self) -> None:
+        """Refuse keys about the rate that stand beside the known ones: a relative's, most likely.
+
+        Raises:
+            InvalidValue: There are some.
+        """
+        unread = [
+            key
+            for key in self._content
+            if key not in self._read
+            and key not in self._inside
+            and self.has(key)
+            and _SHAPES_RATE.search(key)
+        ]
+        if unread:
+            raise InvalidValue(
+                self.call,
+                "every key that shapes the rate must be one that is understood",
+                f"{_listed(unread)} {'is' if len(unread) == 1 else 'are'} not",
+                "Leave it out, or write the schedule as an expression.",
             )
 
     def rest(self) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     scheduler.finish()
     found = from_transformers("cosine", **numbers)
     document.ignore("gradient_accumulation_steps")
+    document.refuse_warmups()
     return Imported(found.schedule, base, notes=(*found.notes, *document.rest()))
 
 

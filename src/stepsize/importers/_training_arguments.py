@@ -31,7 +31,9 @@ def trainer_lengths(section: Section, facts: RunFacts) -> tuple[int, int]:
 def _recognises(document: Section) -> bool:
     if document.has("lr_scheduler_type"):
         return True
-    return document.has("learning_rate") and document.has("per_device_train_batch_size")
+    return document.has("learning_rate") and any(
+        document.has(key) for key in ("per_device_train_batch_size", "num_train_epochs")
+    )
 
 
 def _read(document: Section, facts: RunFacts) -> Imported:
@@ -46,6 +48,7 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     if settings is not None:
         numbers |= dict(Section(document.call, settings, "lr_scheduler_kwargs."))
     found = from_transformers(document.get("lr_scheduler_type") or "linear", **numbers)
+    document.refuse_warmups()
     return replace(found, notes=(*found.notes, *document.rest()))
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._run_facts import RunFacts
-from stepsize.importers._section import PART, Section
+from stepsize.importers._section import NUMBER, PART, Section
 from stepsize.schedules import Constant, Cosine, Schedule, Warmup
 
 __all__ = ["VERL"]
@@ -27,9 +27,9 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     base = facts.required_rate(optim, "lr")
     style = _style(optim, "constant" if is_actor else "cosine")
     trainer = document.section("trainer")
-    steps = optim.number("total_training_steps", None)
+    steps = optim.number("total_training_steps", None, NUMBER)
     if steps is None or steps <= 0:
-        steps = trainer.number("total_training_steps", None)
+        steps = trainer.number("total_training_steps", None, NUMBER)
     total = facts.length(
         trainer,
         steps,
@@ -59,7 +59,7 @@ def _style(optim: Section, default: str) -> str:
 
 
 def _warmup(optim: Section, total: int) -> int:
-    steps = optim.number("lr_warmup_steps", None)
+    steps = optim.number("lr_warmup_steps", None, NUMBER)
     share = optim.number("lr_warmup_steps_ratio", None, PART)
     share = optim.number("warmup_steps_ratio", 0.0, PART) if share is None else share
     return int(share * total) if steps is None or steps < 0 else round(steps)

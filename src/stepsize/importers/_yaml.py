@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any, Final, cast
 
 from stepsize.errors import MissingExtra, TextError
+from stepsize.importers._literals import Computed
 
 __all__ = ["read_yaml"]
 
@@ -117,7 +118,9 @@ class _Builder:
                 "Write out what they stand for.",
             )
         if node.tag.startswith("tag:yaml.org,2002:python/"):
-            raise ValueError(f"the tag {node.tag} asks for Python objects")
+            if not level:
+                raise ValueError(f"the tag {node.tag} asks for Python objects")
+            return Computed(f"!!{node.tag.removeprefix('tag:yaml.org,2002:')}")
         if isinstance(node, self._yaml.ScalarNode):
             return self._scalar(node)
         if isinstance(node, self._yaml.SequenceNode):
