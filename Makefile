@@ -10,11 +10,11 @@ INSTALLED := .venv/installed
 ORACLE := .venv-oracle/installed
 
 .PHONY: demo test check oracle curves bench bench-plan bench-auto bench-guard bench-diagnose \
-    bench-rescue bench-kill pictures clean
+    bench-rescue bench-kill fuzz pictures clean
 
 # One thread per process: several fight for the cores, and on a busy machine they wait for each other.
-demo test oracle: export OMP_NUM_THREADS = 1
-demo test oracle: export MKL_NUM_THREADS = 1
+demo test oracle fuzz: export OMP_NUM_THREADS = 1
+demo test oracle fuzz: export MKL_NUM_THREADS = 1
 demo: $(INSTALLED)
 	.venv/bin/python examples/demo.py
 
@@ -51,6 +51,11 @@ bench-rescue: $(INSTALLED)
 # 200 runs killed at random moments, and resumed.
 bench-kill: $(INSTALLED)
 	.venv/bin/python -m benchmarks.kill
+
+# What reads from outside, with damaged and hostile inputs; another number: make fuzz INPUTS=1000
+INPUTS ?= 100000
+fuzz: $(INSTALLED)
+	.venv/bin/python -m benchmarks.fuzz --inputs $(INPUTS)
 
 bench: $(INSTALLED)
 	.venv/bin/python -m benchmarks
