@@ -36,7 +36,7 @@ from stepsize.words import (
 
 __all__ = ["Field", "Message", "Text", "render"]
 
-Field: TypeAlias = "float | str | tuple[str, ...] | Message"
+Field: TypeAlias = "float | str | tuple[str, ...] | Message | None"
 Text: TypeAlias = "Message | str"
 """A message; or a plain text, where a user's own code gave one."""
 
@@ -187,7 +187,7 @@ def _written(kind: str, options: str, value: Any, translate: Callable[[str], str
         case "names":
             return list_text(value, options or "and")
         case "message":
-            return render(value, translate)
+            return "" if value is None else render(value, translate)
         case _:
             return value
 
@@ -236,7 +236,7 @@ def _checked(template: str, name: str, kind: str, value: Any) -> Field:
             names = tuple(cast(Sequence[Any], value))
             if all(isinstance(each, str) for each in names):
                 return names
-    elif isinstance(value, Message | str):
+    elif value is None or isinstance(value, Message | str):
         return value
     raise InvalidType(
         f"Message({template!r})",

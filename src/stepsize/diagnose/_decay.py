@@ -84,9 +84,9 @@ def decay_ended_early(run: RunView) -> Finding | None:
     )
 
 
-def _fell_before(run: RunView, start: float, fell: Fall) -> Message:
+def _fell_before(run: RunView, start: float, fell: Fall) -> Message | None:
     if not fell.is_known:
-        return Message("")
+        return None
     return Message(
         " Before, from {start:message} on, the loss fell by {size:number 2} (± {error:number 1}).",
         start=run.at(start),
@@ -95,7 +95,7 @@ def _fell_before(run: RunView, start: float, fell: Fall) -> Message:
     )
 
 
-def _stepped_by_processes(run: RunView, over: float) -> Message:
+def _stepped_by_processes(run: RunView, over: float) -> Message | None:
     for count in _PROCESSES:
         if abs(over / run.last - 1 / count) < 0.02:
             return Message(
@@ -103,7 +103,7 @@ def _stepped_by_processes(run: RunView, over: float) -> Message:
                 "it.",
                 count=count,
             )
-    return Message("")
+    return None
 
 
 def _reached_its_floor(run: RunView) -> float:
@@ -178,17 +178,17 @@ def _sureness(run: RunView) -> Level:
     return "likely" if sure else "possible"
 
 
-def _by_design(run: RunView) -> Message:
+def _by_design(run: RunView) -> Message | None:
     if run.is_multiple:
         return Message(
             " A rate of 1 by design, as with Prodigy, D-Adaptation or schedule-free optimizers, is "
             "an exception: of these, the schedule-free ones need no decay."
         )
-    return Message("")
+    return None
 
 
-def _may_go_on(run: RunView) -> Message:
-    return Message(" The run may have gone on after that.") if run.may_go_on else Message("")
+def _may_go_on(run: RunView) -> Message | None:
+    return Message(" The run may have gone on after that.") if run.may_go_on else None
 
 
 def _wait(run: RunView) -> Message:

@@ -112,9 +112,9 @@ def _training_since(run: RunView, at: float) -> Fall:
     return Fall(float(after.values[0] - after.values[-1]), after.noise)
 
 
-def _training_fell(fell: Fall) -> Message:
+def _training_fell(fell: Fall) -> Message | None:
     if not fell.exceeds(0):
-        return Message("")
+        return None
     return Message(
         "; over the same stretch the training loss fell by {size:number 3}", size=fell.size
     )

@@ -69,7 +69,7 @@ def _by_ratio(run: RunView) -> Finding | None:
         Message(
             "See that its gradient arrives (requires_grad, detach, a saturated layer)."
             "{raised:message}",
-            raised=_raised(run, name, usual / ratio) if ratio > 0 else Message(""),
+            raised=_raised(run, name, usual / ratio) if ratio > 0 else None,
         ),
         start=float(curve.positions[0]),
         end=float(curve.positions[-1]),

@@ -184,7 +184,7 @@ def warmup_too_long(run: RunView) -> Finding | None:
             share=min(1.0, warmup / length),
             length=run.span(length),
             peak=in_two_digits(run.peak),
-            doubt=Message("") if known else Message(" The run may have been meant to be longer."),
+            doubt=None if known else Message(" The run may have been meant to be longer."),
         ),
         Message(
             "Warm up over about {wanted:message}, a twentieth of the run: {code:code}.",

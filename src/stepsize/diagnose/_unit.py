@@ -149,9 +149,9 @@ def _once_per_epoch(run: RunView) -> Finding | None:
     )
 
 
-def _in_epochs(run: RunView) -> Message:
+def _in_epochs(run: RunView) -> Message | None:
     if run.unit != "step" or run.per_epoch is None:
-        return Message("")
+        return None
     return Message(
         ", which has {epochs:count} epochs", epochs=float(round(run.length / run.per_epoch, 1))
     )
