@@ -139,7 +139,7 @@ def test_cheaper_rules_run_where_they_are_half_a_percent_of_the_run(
 def test_every_level_compares_rates(level: Any) -> None:
     advice = recommend(Bowl(noise=0.1), steps=1_000, level=level)
     assert len([each for each in advice.trials if each.ended is None]) >= 2
-    assert len(advice.forks) == LEVELS[level].forks
+    assert min(2, LEVELS[level].forks) <= len(advice.forks) <= LEVELS[level].forks
 
 
 def test_the_kept_beginning_is_that_of_a_trial_not_above_the_best() -> None:

@@ -25,7 +25,7 @@ _WARMUP = 0.02
 _COOLDOWN = 0.25
 _AFTER_DIVERGENCE, _AFTER_HARM, _AFTER_STANDSTILL, _FAR_BELOW = 4.8, 11.0, 11.0, 23.0
 _STANDSTILL, _SMALL_GAIN, _LITTLE_GAIN = 0.02, 0.05, 0.3
-_FLAT = 0.05
+_PART_OF_FALL, _PART_OF_LOSS = 0.01, 0.1
 _MOST_DOUBLINGS = 2
 _ALWAYS, _MOST_TRIALS = 2, 12
 # A worse neighbour that is far worse says no more than one that is a little worse.
@@ -102,7 +102,14 @@ class Beginnings:
             self._climb(start)
 
     def vertex(self) -> float:
-        """The rate of the lowest point of the parabola through the best and its neighbours."""
+        """The rate of the lowest point of the parabola through the best and its neighbours.
+
+        Where lower rates are as good, the upper end of the lowest one's cell.
+        """
+        cell = self._lowest_as_good().rate * math.sqrt(SPACING)
+        return min(self._parabola(), cell)
+
+    def _parabola(self) -> float:
         trials = self.trials
         at = trials.index(self.best)
         if at == len(trials) - 1:
@@ -168,29 +175,44 @@ class Beginnings:
         self._trials[rate] = self._runner.judged(rate, losses, ended)
         self._ends[rate] = end
         self.tried += 1
-        best = self.best.rate
-        for each in [each for each in self._ends if not best / SPACING**2.5 < each <= best]:
+        best, low = self.best.rate, self._lowest_as_good().rate
+        for each in [each for each in self._ends if not low / SPACING**2.5 < each <= best]:
             del self._ends[each]
 
     def _next(self) -> float | None:
         """The rate to try next, or None where the best is bracketed."""
         rates = sorted(self._trials)
         best = self.best
+        above = min((rate for rate in rates if rate > best.rate), default=math.inf)
         if best.ended is not None:
             return rates[0] / _AFTER_DIVERGENCE
+        if abs(self._gain(best)) < _STANDSTILL:
+            return self._between_standstill_and_harm(best.rate, above)
         if best.loss >= self._untrained:
             return rates[0] / _AFTER_HARM
-        if best.rate == rates[-1] and self._gain(best) < _STANDSTILL:
-            return rates[-1] * _AFTER_STANDSTILL
-        if not any(best.rate / _NEXT <= rate < best.rate for rate in rates):
-            return best.rate / SPACING
-        if not any(best.rate < rate <= best.rate * _NEXT for rate in rates):
+        lowest = self._lowest_as_good()
+        if not any(lowest.rate / _NEXT <= rate < lowest.rate for rate in rates):
+            return lowest.rate / SPACING
+        if above > best.rate * _NEXT:
             return best.rate * SPACING
         far = best.rate / _FAR_BELOW
-        if not self._has_looked_far_below and far < rates[0] and self._may_be_a_trap():
+        if self._gain(best) < _LITTLE_GAIN and not self._has_looked_far_below and far < rates[0]:
+            # A plateau above rates that are far better looks like this.
             self._has_looked_far_below = True
             return far
         return None
+
+    def _between_standstill_and_harm(self, best: float, above: float) -> float | None:
+        """Where the best rate hardly moves the loss: higher ones, up to those that do harm."""
+        if math.isinf(above):
+            return best * _AFTER_STANDSTILL
+        return math.sqrt(best * above) if above > best * _NEXT else None
+
+    def _lowest_as_good(self) -> Trial:
+        """The lowest rate that is about as good as the best: where it is flat, low is safe."""
+        best = self.best
+        good = [each for each in self.trials if as_good(each.loss, best.loss, self._untrained)]
+        return good[0] if good else best
 
     def _gain(self, trial: Trial) -> float:
         """How far the loss fell, as a part of the loss before the first step."""
@@ -198,13 +220,7 @@ class Beginnings:
             return 0.0
         return (self._untrained - trial.loss) / abs(self._untrained)
 
-    def _may_be_a_trap(self) -> bool:
-        """Whether the best may be a plateau above rates that are far better."""
-        best = self.best
-        if self._gain(best) < _LITTLE_GAIN:
-            return True
-        lower = max(
-            (each for each in self._trials.values() if each.rate < best.rate),
-            key=lambda each: each.rate,
-        )
-        return lower.loss - best.loss < _FLAT * (self._untrained - best.loss)
+
+def as_good(loss: float, best: float, untrained: float) -> bool:
+    """Whether ``loss`` is as good as the lowest one, but for a small part of it and of the fall."""
+    return loss - best <= min(_PART_OF_FALL * (untrained - best), _PART_OF_LOSS * abs(best))

@@ -1,6 +1,7 @@
 """The sweep that a search begins with: a few steps at rising rates say where trials begin."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,11 @@ _DECADES, _MOST_DECADES = 6.0, 8.0
 _SHARE, _FEWEST, _MOST = 0.03, 30, 100
 _SMOOTHING = 0.7
 _IN_A_ROW = 2
+_SETTLED = 0.8
+_WIDE, _DEVIATIONS_OF_WIDE = 0.9, 1.645
 _QUIET = 10
 _GROWTH = 1.1
-_DEVIATIONS, _PART_OF_LOWEST, _PART_OF_FALL = 6.0, 0.02, 0.1
+_DEVIATIONS, _PART_OF_LOWEST, _PART_OF_FALL = 7.0, 0.02, 0.1
 _FIRST = 8
 # A fall this many times the noise of the average is a fall.
 _FELL = 10.0
@@ -71,7 +74,7 @@ class RiseDetector:
     def add(self, loss: float) -> bool:
         """Take one loss; True if the loss has risen."""
         if len(self._losses) >= self._measured_next:
-            self._noise = neighbour_deviation(self._losses) * self._average.noise
+            self._noise = _wide_deviation(self._losses) * self._average.noise
             self._measured_next = math.ceil(_GROWTH * len(self._losses))
         self._losses.append(loss)
         self._average = self._average.add(loss)
@@ -79,7 +82,8 @@ class RiseDetector:
         if len(self._losses) == _FIRST:
             self._start = mean
         self._above = self._above + 1 if mean > self._limit() else 0
-        self._lowest = self._lowest.add(mean)
+        if self._average.weight > _SETTLED:  # the first averages are as noisy as the losses
+            self._lowest = self._lowest.add(mean)
         return self._above >= _IN_A_ROW
 
     def _limit(self) -> float:
@@ -91,6 +95,15 @@ class RiseDetector:
         return level + max(
             _DEVIATIONS * self._noise, _PART_OF_LOWEST * abs(lowest), _PART_OF_FALL * fall
         )
+
+
+def _wide_deviation(losses: Sequence[float]) -> float:
+    """The deviation of the losses' noise, from the wide differences of neighbours.
+
+    Losses have long tails, which a median of the differences does not see.
+    """
+    differences = np.abs(np.diff(np.array(losses)))
+    return float(np.quantile(differences, _WIDE)) / (_DEVIATIONS_OF_WIDE * math.sqrt(2))
 
 
 def sweep_length(steps: int) -> tuple[int, float]:

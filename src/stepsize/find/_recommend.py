@@ -51,10 +51,11 @@ def recommend(
     own rate, from the first weights and over the same batches, and a short cooldown from its end.
     They go down and up by a factor of 2.2 until a lower and a higher rate are worse than the best,
     or the budget is spent. The run then begins at half the rate of the lowest point of a parabola
-    through the best three: too low a rate early is made good by raising it later, too high a rate
-    is not made good by lowering it. At 15 % of the run a second look compares going on at that rate
-    and at higher ones, again with short cooldowns, and chooses the peak. The first part is the
-    run's own: see ``head_start``. Up to four snapshots are held meanwhile.
+    through the best three, lower where the losses are flat: too low a rate early is made good by
+    raising it later, too high a rate is not made good by lowering it. At 15 % of the run a second
+    look compares going on at that rate and at higher ones, again with short cooldowns, and chooses
+    the peak. The first part is the run's own: see ``head_start``. A few snapshots are held
+    meanwhile.
 
     The training is afterwards exactly as it was, also after an error.
 
@@ -62,7 +63,7 @@ def recommend(
         training: What is trained, before its first step.
         steps: Length of the run, in optimizer steps, >= 200.
         level: How much may be spent: "fast", without a second look; "default"; or "thorough", with
-            longer trials and a second look at three rates. ``stepsize.find.levels.LEVELS`` has the
+            longer trials and a second look at up to four rates. ``stepsize.find.levels.LEVELS`` has the
             limits; docs/en/autopilot.md has what they cost and reached. One evaluation per trial
             and one before come on top.
         metric: What ``evaluate`` measures that is to be lowered: "val_loss", "loss", or the only

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import TrainingError
-from stepsize.find._beginnings import SPACING, Beginnings
+from stepsize.find._beginnings import SPACING, Beginnings, as_good
 from stepsize.find._trials import Trial, TrialRunner
 from stepsize.find.levels import Level
 from stepsize.messages import Message
@@ -22,10 +22,9 @@ from stepsize.words import number_text
 __all__: list[str] = []
 
 _BELOW_VERTEX = 2.0
-# By how much of the fall a higher rate may be behind to be as good later.
-_ALMOST = 0.015
-_RAISED_BEYOND, _ALMOST_RAISED = 4.0 / SPACING, 1.5
-_UNCOMPARED = 2.0
+# Where no higher rate was worse.
+_RAISED = 1.25
+_UNCOMPARED = 1.5
 _MOST_LOWERINGS = 3
 _NOISE = 2.5
 
@@ -167,9 +166,13 @@ class _Forks:
         self._from: Any = runner.snapshot()
         self._ends: dict[float, Any] = {}
         self._low, self._before = low, before[-self.held :]
-        self.trials = [
-            self._fork(runner.rounded(low * SPACING**index)) for index in range(level.forks)
-        ]
+        self.trials = [self._fork(low)]
+        while len(self.trials) < level.forks and self._is_highest_best():
+            self.trials.append(self._fork(runner.rounded(self.trials[-1].rate * SPACING)))
+
+    def _is_highest_best(self) -> bool:
+        highest = self.trials[-1]
+        return highest.ended is None and highest.loss == min(each.loss for each in self.trials)
 
     def _fork(self, rate: float) -> Trial:
         runner = self._runner
@@ -189,29 +192,29 @@ class _Forks:
         """The fork that is kept, the peak, and why; the training is at the end of that fork."""
         if self.trials[0].ended is not None:
             return self._lowered(call)
-        lowest = self.trials[0]
-        best = min(self.trials, key=lambda each: each.loss)
-        self._runner.restore(self._ends[best.rate])
-        fields = {"low": lowest.rate, "high": self.trials[-1].rate}
-        if best is not lowest:
+        best = min(each.loss for each in self.trials)
+        good = [each for each in self.trials if as_good(each.loss, best, untrained)]
+        chosen = good[0]
+        self._runner.restore(self._ends[chosen.rate])
+        fields = {"low": self.trials[0].rate, "high": self.trials[-1].rate, "best": chosen.rate}
+        if chosen is self.trials[-1]:
             reason = Message(
-                "at a second look, from {low:rate 2} to {high:rate 2}, {best:rate 2} was best",
-                best=best.rate,
+                "at a second look, from {low:rate 2} to {high:rate 2}, the highest was best",
+                low=self.trials[0].rate,
+                high=chosen.rate,
+            )
+            return chosen, chosen.rate * _RAISED, reason
+        if len(good) > 1:
+            reason = Message(
+                "at a second look, from {low:rate 2} to {high:rate 2}, {best:rate 2} was as good "
+                "as any",
                 **fields,
             )
-            return best, best.rate * _RAISED_BEYOND, reason
-        behind = (self.trials[1].loss - lowest.loss) / max(untrained - lowest.loss, 1e-300)
-        if behind < _ALMOST:
-            reason = Message(
-                "at a second look, from {low:rate 2} to {high:rate 2}, a higher rate was as good",
-                **fields,
-            )
-            return lowest, lowest.rate * _ALMOST_RAISED, reason
+            return chosen, chosen.rate * _RAISED, reason
         reason = Message(
-            "at a second look, from {low:rate 2} to {high:rate 2}, the lowest was best",
-            **fields,
+            "at a second look, from {low:rate 2} to {high:rate 2}, {best:rate 2} was best", **fields
         )
-        return lowest, lowest.rate, reason
+        return chosen, chosen.rate, reason
 
     def _lowered(self, call: str) -> tuple[Trial, float, Message]:
         rate = self.trials[0].rate

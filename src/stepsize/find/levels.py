@@ -23,7 +23,7 @@ class Level:
             shorter run may take half as much again.
         trial: Length of the run's beginning in each trial.
         fork: Length of each fork of the second look.
-        forks: How many rates the second look compares; 0 for no second look.
+        forks: The most rates that the second look compares; 0 for no second look.
         fewest: Steps of a run below which trials would be too short to tell anything.
     """
 
@@ -66,6 +66,6 @@ class Level:
 
 LEVELS: Final = {
     "fast": Level(1.25, 0.03, 0.0, 0, 400),
-    "default": Level(1.7, 0.05, 0.05, 2, 200),
-    "thorough": Level(2.4, 0.09, 0.08, 3, 200),
+    "default": Level(1.7, 0.05, 0.05, 3, 200),
+    "thorough": Level(2.4, 0.09, 0.08, 4, 200),
 }
