@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any, Final, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
 from stepsize.errors import InvalidType, InvalidValue
-from stepsize.words import did_you_mean, list_text
+from stepsize.words import did_you_mean, list_text, number_text
 
 __all__ = [
     "COUNT",
@@ -82,10 +82,10 @@ class Range:
         return [
             text
             for limit, text in (
-                (self.minimum, f"at least {self.minimum:g}"),
-                (self.above, f"above {self.above:g}"),
-                (self.maximum, f"at most {self.maximum:g}"),
-                (self.below, f"below {self.below:g}"),
+                (self.minimum, f"at least {number_text(self.minimum)}"),
+                (self.above, f"above {number_text(self.above)}"),
+                (self.maximum, f"at most {number_text(self.maximum)}"),
+                (self.below, f"below {number_text(self.below)}"),
             )
             if math.isfinite(limit) and limit != MOST_STEPS  # of steps, that goes without saying
         ]

@@ -284,7 +284,7 @@ def test_what_no_rate_can_remedy_is_not_answered_with_a_rate(
     [
         ("flat", "the loss did not move"),
         ("blind", "evaluate.* must give a finite 'val_loss' before any step.*with --metric"),
-        ("rising --steps 100", "among those that it tried, 1e-06 to .* lowest at the first rate"),
+        ("rising --steps 100", "among those that it tried, 1e-6 to .* lowest at the first rate"),
         ("flat --steps 100", "the loss did not move"),
     ],
 )

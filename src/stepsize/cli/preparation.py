@@ -24,6 +24,7 @@ from stepsize.report.preparation import (
 from stepsize.schedules import Absolute, Schedule
 from stepsize.signals import Sink
 from stepsize.training import Training
+from stepsize.words import number_text
 
 __all__ = ["Level", "Preparation", "Wanted", "Watch", "prepare"]
 
@@ -223,8 +224,9 @@ def _require_tried(found: RangeTest) -> None:
     if not low <= found.rate <= high:
         raise TrainingError(
             "range_test(...)",
-            f"a range test finds a rate among those that it tried, {low:.3g} to {high:.3g}",
-            f"suggests {found.rate:.3g}",
+            f"a range test finds a rate among those that it tried, {number_text(low, 3)} to "
+            f"{number_text(high, 3)}",
+            f"suggests {number_text(found.rate, 3)}",
             " ".join(map(str, found.doubts)),
         )
 

@@ -11,6 +11,7 @@ from stepsize.find._arguments import checked_count, largest_base
 from stepsize.find._curvature import derivatives_of, differentiable, finite_gradient
 from stepsize.messages import Message
 from stepsize.training import Training, preserved
+from stepsize.words import number_text
 
 __all__ = ["gradient_heuristics"]
 
@@ -74,7 +75,7 @@ def gradient_heuristics(training: Training, steps: int) -> Mapping[str, Estimate
         raise TrainingError(
             call,
             "parameters and gradient must have a finite size above 0",
-            f"it is {size:g} and {gradient:g}",
+            f"it is {number_text(size)} and {number_text(gradient)}",
             "Check the initial values, the batch and the model for NaN.",
         )
     return {

@@ -25,6 +25,7 @@ from stepsize.renames import renamed_arguments
 from stepsize.schedules import Hold, Linear, Schedule
 from stepsize.signals import Sink
 from stepsize.training import Training, preserved
+from stepsize.words import number_text
 
 __all__ = ["recommend"]
 
@@ -196,7 +197,7 @@ def _require_gain(beginnings: Beginnings, untrained: float, runner: TrialRunner,
     raise TrainingError(
         call,
         "a rate can only be recommended where some rate helps",
-        f"{runner.judged_by} was {untrained:.5g} before the first step and {best:.5g} after the "
-        f"best of {beginnings.tried} trials",
+        f"{runner.judged_by} was {number_text(untrained, 5)} before the first step and "
+        f"{number_text(best, 5)} after the best of {beginnings.tried} trials",
         f"Check the data, the labels and the loss; or ask for a longer run.{runner.hint}",
     )

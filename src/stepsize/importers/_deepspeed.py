@@ -19,6 +19,7 @@ from stepsize.schedules import (
     Warmup,
 )
 from stepsize.schedules.fields import FACTOR
+from stepsize.words import number_text
 
 __all__ = ["from_deepspeed"]
 
@@ -199,7 +200,8 @@ def _range_test(params: Section, rate: Number | None) -> Imported:
         line = line.staircase(every)
     note = (
         f"DeepSpeed's range test grows for ever; here it ends at step {line.length:,.0f}, at "
-        f"{end:,g} times its first rate. stepsize.find.range_test measures without a fixed line."
+        f"{number_text(end)} times its first rate. stepsize.find.range_test measures without a "
+        "fixed line."
     )
     return Imported(line, base, notes=(note,))
 

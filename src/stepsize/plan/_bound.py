@@ -11,6 +11,7 @@ from stepsize.checks import LARGEST, Range, checked_instance, checked_whole_numb
 from stepsize.errors import InvalidType, InvalidValue
 from stepsize.estimates import checked_estimate
 from stepsize.schedules import Schedule
+from stepsize.words import number_text
 
 __all__ = ["Bound", "bound"]
 
@@ -109,7 +110,7 @@ def multiples(call: str, schedule: Any, steps: Any) -> Values:
         raise InvalidValue(
             call,
             "a schedule must not be negative",
-            f"is {values[lowest]:g} at position {lowest}",
+            f"is {number_text(values[lowest])} at position {lowest}",
             "Write .clip(low=0).",
         )
     if not values.any():
@@ -154,8 +155,8 @@ def _norms(call: str, gradient_norms: Any, values: Values) -> Values | None:
     if len(wrong):
         raise InvalidValue(
             call,
-            f"{{gradient_norms}} must be at least 0 and at most {LARGEST:g}",
-            f"is {norms[wrong[0]]:g} at position {wrong[0]}",
+            f"{{gradient_norms}} must be at least 0 and at most {number_text(LARGEST)}",
+            f"is {number_text(float(norms[wrong[0]]))} at position {wrong[0]}",
             _LEFT_OUT,
             "gradient_norms",
         )
@@ -163,8 +164,9 @@ def _norms(call: str, gradient_norms: Any, values: Values) -> Values | None:
     if largest < 1 / LARGEST:
         raise InvalidValue(
             call,
-            f"{{gradient_norms}} must reach {1 / LARGEST:g} where the schedule is above 0",
-            f"is at most {largest:g} there: any rate would do",
+            f"{{gradient_norms}} must reach {number_text(1 / LARGEST)} where the schedule is "
+            "above 0",
+            f"is at most {number_text(largest)} there: any rate would do",
             _LEFT_OUT,
             "gradient_norms",
         )

@@ -98,7 +98,7 @@ def plot_range_tests(tests: Mapping[str, RangeCurve]) -> "Figure":
         The matplotlib ``Figure``; ``save`` writes it.
 
     Raises:
-        InvalidValue: There is none, a shape is wrong, or no rate is above 0.
+        InvalidValue: There is no test, a shape is wrong, or no rate is above 0.
         MissingExtra: matplotlib is not installed.
 
     >>> rates = np.geomspace(1e-4, 1, 5)

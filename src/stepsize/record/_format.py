@@ -1,4 +1,4 @@
-"""How a run file is opened: to read it, whatever it turns out to be, or to write it."""
+"""How a run file is opened: to read it, be it damaged or hostile, or to write it."""
 
 import os
 import re

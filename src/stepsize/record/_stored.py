@@ -449,7 +449,7 @@ def _fingerprint(call: str, what: str, text: str) -> Fingerprint:
     try:
         return Fingerprint.from_dict(_mapping(call, what, text))
     except (TypeError, StepsizeError) as error:
-        raise damaged(call, f"{what} has a fingerprint that is none: {error}") from error
+        raise damaged(call, f"{what} has a damaged fingerprint: {error}") from error
 
 
 def _blob(call: str, stored: object) -> bytes:

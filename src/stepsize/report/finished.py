@@ -9,7 +9,7 @@ from stepsize.diagnose import Diagnosis, diagnosis
 from stepsize.plot.points import Curve
 from stepsize.report.history import History, kept
 from stepsize.training import Outcome
-from stepsize.words import number_text
+from stepsize.words import number_text, position_text
 
 __all__ = ["FinishedRun", "Status"]
 
@@ -71,21 +71,22 @@ class FinishedRun:
         if self.rate_found is not None:
             sentences.append(
                 f"The first {self.head_start:,} steps doubled as the rate search, which chose "
-                f"{self.rate_found:.3g}."
+                f"{number_text(self.rate_found, 3)}."
             )
         loss, rates = self.final_loss, self.history.rates
         if loss is not None:
             losses = self.history.loss_curve[1]
             averaged = min(_AVERAGED, len(losses))
             sentences.append(
-                f"The training loss went from {losses[0]:.4g} to {loss:.4g} "
+                f"The training loss went from {number_text(losses[0])} to {number_text(loss)} "
                 f"(mean of the last {averaged})."
             )
         if rates:
             peak = max(range(len(rates)), key=rates.__getitem__)
             sentences.append(
-                f"The rate peaked at {rates[peak]:.3g} at step {self.history.positions[peak]:,.0f} "
-                f"and ended at {rates[-1]:.3g}."
+                f"The rate peaked at {number_text(rates[peak], 3)} at step "
+                f"{position_text(self.history.positions[peak])} "
+                f"and ended at {number_text(rates[-1], 3)}."
             )
         if self.outcome.skipped:
             sentences.append(

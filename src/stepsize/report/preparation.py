@@ -142,8 +142,8 @@ def _next_plan(advice: Recommendation) -> Section:
         "The plan of the next run",
         [
             "A run that need not search is not bound to a trial's beginning: with --rate "
-            f"{advice.rate.value:.3g} the next one follows this plan from its first step. The "
-            "values multiply the peak rate.",
+            f"{number_text(advice.rate.value, 3)} the next one follows this plan from its first "
+            "step. The values multiply the peak rate.",
         ],
         code=repr(advice.plan.schedule),
         table=_parts(replace(advice.plan, peak=None)),  # "The rate" says it

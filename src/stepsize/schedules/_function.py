@@ -11,6 +11,7 @@ from stepsize.schedules.algebra import Schedule
 from stepsize.schedules.backend import Operations
 from stepsize.schedules.expression import expression
 from stepsize.schedules.fields import Length
+from stepsize.words import position_text
 
 __all__ = ["Function", "schedule_function"]
 
@@ -152,7 +153,7 @@ class Function(Schedule):
             raise InvalidValue(
                 repr(self),
                 "a rate must be finite",
-                f"the value at position {t:g} is {value}",
+                f"the value at position {position_text(t)} is {value}",
                 "Mend the function, or limit where it is used with .until(steps).",
             )
         return value

@@ -7,6 +7,7 @@ from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from stepsize.checks import Number, Range, checked_number, checked_whole_number, number_ranges
 from stepsize.errors import InvalidType, InvalidValue
+from stepsize.words import position_text
 
 __all__ = ["Horizon", "total_steps"]
 
@@ -159,7 +160,7 @@ class Horizon:
             raise InvalidValue(
                 duration,
                 "a duration lasts at most 2^53 optimizer steps",
-                f"with {self!r} this is {float(steps):g}",
+                f"with {self!r} this is {position_text(float(steps))}",
             )
         return int(steps) if steps.denominator == 1 else float(steps)
 

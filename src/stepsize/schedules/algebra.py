@@ -22,7 +22,7 @@ from stepsize.errors import EndlessSchedule, InvalidType, InvalidValue
 from stepsize.schedules.backend import LAST_POSITION, NUMBERS, Operations, evaluate_on_array
 from stepsize.schedules.expression import PRODUCT, SEQUENCE, SUM, Expression, expression
 from stepsize.schedules.fields import SHORTEST, VALUE, AnyNumber, Factor, Length, Period
-from stepsize.words import shortened
+from stepsize.words import number_text, position_text, shortened
 
 __all__ = [
     "ALGEBRA_METHODS",
@@ -349,8 +349,8 @@ def _require_positive_length(call: str, schedule: Schedule) -> None:
     if schedule.length < SHORTEST:
         raise InvalidValue(
             call,
-            f"the schedule must last at least {SHORTEST:g} steps",
-            f"has length {schedule.length:g}",
+            f"the schedule must last at least {number_text(SHORTEST)} steps",
+            f"has length {position_text(schedule.length)}",
             "Give it a longer phase.",
         )
 
@@ -692,7 +692,7 @@ class Repeated(_Wrapper):
                 call,
                 "cycles that grow shorter need times=...",
                 f"stretch is {self.stretch!r} and times is missing: endlessly many would fit into "
-                f"{self.schedule.length / (1 - self.stretch):g} steps",
+                f"{position_text(self.schedule.length / (1 - self.stretch))} steps",
             )
         if self.stretch != 1 and len(self._cycles.start) > _MAX_STRETCHED_CYCLES:
             raise InvalidValue(
@@ -704,15 +704,15 @@ class Repeated(_Wrapper):
             raise InvalidValue(
                 call,
                 "all cycles together must last at most 2**53 steps",
-                f"last {self.length:g}",
+                f"last {position_text(self.length)}",
                 "Leave times out to repeat for ever.",
             )
         shortest = self.schedule.length * self._cycles.stretch[-1]
         if shortest < SHORTEST:
             raise InvalidValue(
                 call,
-                f"the last cycle must last at least {SHORTEST:g} steps",
-                f"lasts {shortest:g}",
+                f"the last cycle must last at least {number_text(SHORTEST)} steps",
+                f"lasts {number_text(shortest)}",
                 "Use fewer times, or a stretch nearer to 1.",
             )
 
