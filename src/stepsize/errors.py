@@ -17,7 +17,7 @@
     └── MissingExtra          (ImportError)   an optional package is not installed
 
     StepsizeWarning           (UserWarning)
-    ├── ForeignWrite                          somebody else wrote a quantity that stepsize drives
+    ├── ForeignWrite                          other code wrote a quantity that stepsize drives
     ├── ScheduleWarning                       a schedule is probably not what was meant for its run
     └── StateMismatch                         a saved state belongs to another configuration
 
@@ -185,7 +185,7 @@ class StepsizeWarning(UserWarning):
 
 
 class ForeignWrite(StepsizeWarning):
-    """Somebody else wrote a quantity that stepsize drives."""
+    """Other code wrote a quantity that stepsize drives."""
 
 
 class ScheduleWarning(StepsizeWarning):

@@ -93,7 +93,7 @@ def remove_all_but(wanted: Collection[str], folder: Path, names: str) -> None:
     Args:
         wanted: The names of those that stay.
         folder: Only files right in it are removed.
-        names: The pattern of the names that were written; others are somebody else's files.
+        names: The pattern of the names that were written; other files are left alone.
     """
     written = re.compile(rf"({names})(\.\d+\.part)?")
     for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""Old names: whoever still writes one is told the new one."""
+"""Old names of arguments and things: refused with the new ones."""
 
 import functools
 import inspect

@@ -64,7 +64,7 @@ class Rule(Generic[Subject]):
         name: What a finding is called by.
         means: What it means when the rule speaks: a sentence.
         speaks: When it speaks, with the thresholds: a sentence.
-        needs: Without what it says nothing: words for the page.
+        needs: The least evidence without which it stays silent: words for the page.
         source: Where the advice comes from: a measurement, a formula or a report.
         level: How sure or grave its findings are, unless a finding says so itself.
         instead_of: The rules that say nothing where this one speaks: it names their cause.

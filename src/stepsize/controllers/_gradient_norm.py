@@ -99,7 +99,7 @@ class GradientNorm(Configured):
     def clip(self, state: Memory, norm: float) -> tuple[Memory, float]:
         """The memory after a gradient of ``norm``, and what to multiply that gradient by.
 
-        A norm that is not finite, or 0, says nothing of what is usual and is left as it is.
+        A norm that is 0 or not finite tells nothing of what is usual and is left as it is.
 
         Args:
             state: The memory: ``init()``, or what the last call returned.

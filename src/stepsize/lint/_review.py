@@ -57,9 +57,9 @@ def review(
     optimizer: str | None = None,
     base: float | None = None,
 ) -> tuple[Finding, ...]:
-    """What speaks against a schedule, before a step is spent.
+    """What is wrong with a schedule, before a step is spent.
 
-    Rules look at the schedule over the run that it is meant for. A rule says nothing where it lacks
+    Rules look at the schedule over the run that it is meant for. A rule stays silent where it lacks
     what it needs: a length, epochs, an optimizer, a base rate. Silence does not prove a plan good.
 
     Args:

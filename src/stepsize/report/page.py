@@ -1,4 +1,4 @@
-"""The page: sections of text, tables and charts in one HTML file that asks nothing of anybody."""
+"""The page: sections of text, tables and charts in one HTML file that loads nothing."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence

@@ -95,7 +95,7 @@ def _wsd(warmup: float, stable: float, cooldown: float, end: float) -> Schedule:
     return wsd(warmup + stable + cooldown, warmup, cooldown, end)
 
 
-# What ranges cannot say: fields that are no numbers, and recipes, whose parts must fit together.
+# What ranges cannot say: fields that are not numbers, and recipes, whose parts must fit together.
 _SPECIAL: Mapping[str, Schedules] = {
     "ExpHyperbolic": st.builds(
         _hyperbolic, st.just(ExpHyperbolic), _LENGTHS, _PERIODS, start=_RATES, end=_RATES
