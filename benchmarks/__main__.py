@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-SUITES = ("attach", "schedules", "imports", "recorder", "plan")
+SUITES = ("attach", "schedules", "imports", "recorder", "plan", "configurations")
 
 
 def main(names: list[str]) -> None:

@@ -146,7 +146,8 @@ LANGUAGE = [
         (t + 1) / 11 if t < 10 else 0.1 + 0.9 * (1 - clamped(t - 10, 90)) ** 2)),
     Case("OLMo", OLMO, olmo),
     Case("LitGPT", {
-        "train": {"lr_warmup_steps": 10, "max_steps": 100, "min_lr": 0.02},
+        "model_name": "pythia-14m",
+            "train": {"lr_warmup_steps": 10, "max_steps": 100, "min_lr": 0.02},
         "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.2}},
     }, lambda t: 0.2 * warm(t, 10, lambda s: 0.1 + 0.9 * half_cosine(clamped(s, 90)))),
     Case("torchtune", {

@@ -107,6 +107,19 @@ def _end(section: Section, lengths: _Lengths) -> float:
     return lengths.at(section, "t_max", lengths.total)
 
 
+def _rest(section: Section, lengths: _Lengths, warmup: float) -> float:
+    """What the warmup leaves of the schedule."""
+    end = _end(section, lengths)
+    if warmup > end:
+        raise InvalidValue(
+            section.call,
+            "the warmup must be shorter than the schedule, which includes it",
+            f"t_warmup is {warmup:g} steps, and the whole {end:g}",
+            "Shorten scheduler.t_warmup or lengthen max_duration.",
+        )
+    return end - warmup
+
+
 def _constant(section: Section, lengths: _Lengths) -> Schedule:
     section.ignore("t_max")
     return Constant(section.number("alpha", 1.0, FLOOR))
@@ -129,7 +142,7 @@ def _linear_with_warmup(section: Section, lengths: _Lengths) -> Schedule:
     rise, steps = _warm(section, lengths)
     floor = section.number("alpha_f", 0.0, FLOOR)
     section.ignore("alpha_i")
-    return rise >> Linear(_end(section, lengths) - steps, end=floor)
+    return rise >> Linear(_rest(section, lengths, steps), end=floor)
 
 
 def _cosine(section: Section, lengths: _Lengths) -> Schedule:
@@ -139,7 +152,7 @@ def _cosine(section: Section, lengths: _Lengths) -> Schedule:
 def _cosine_with_warmup(section: Section, lengths: _Lengths) -> Schedule:
     rise, steps = _warm(section, lengths)
     floor = section.number("alpha_f", 0.0, FLOOR)
-    return rise >> Cosine(_end(section, lengths) - steps, end=floor)
+    return rise >> Cosine(_rest(section, lengths, steps), end=floor)
 
 
 def _polynomial(section: Section, lengths: _Lengths) -> Schedule:
@@ -152,7 +165,7 @@ def _polynomial_with_warmup(section: Section, lengths: _Lengths) -> Schedule:
     rise, steps = _warm(section, lengths)
     power = section.number("power", 2.0)
     floor = section.number("alpha_f", 0.0, FLOOR)
-    return rise >> Polynomial(_end(section, lengths) - steps, power, end=floor)
+    return rise >> Polynomial(_rest(section, lengths, steps), power, end=floor)
 
 
 def _inverse_sqrt_with_warmup(section: Section, lengths: _Lengths) -> Schedule:
@@ -165,7 +178,7 @@ def _inverse_sqrt_with_warmup(section: Section, lengths: _Lengths) -> Schedule:
     fall = InverseSqrt(scale)
     if decay_end:
         fall = fall * (1 - decay_end) + decay_end
-    lasts = _end(section, lengths) - steps - cooldown
+    lasts = _rest(section, lengths, steps) - cooldown
     if not cooldown:
         return rise >> fall
     return rise >> fall.until(lasts) >> Linear(cooldown, fall(lasts), end)

@@ -23,7 +23,12 @@ __all__ = ["is_configuration", "read_configuration"]
 _LARGEST_FILE: Final = 2_000_000
 _YAML: Final = (".yaml", ".yml")
 _KINDS: Final = (".json", ".toml", ".py", *_YAML)
+_MOST_DOTS: Final = 64
 _AUTO: Final = "auto"
+_COMPUTED: Final = (
+    "What its functions compute is not read, since nothing in it is run: write the schedule as an "
+    "expression."
+)
 _MOST_NEIGHBOURS: Final = 50
 _LARGEST_NEIGHBOUR: Final = 200_000
 
@@ -75,9 +80,10 @@ def read_configuration(
     except StepsizeError as error:
         if not error.rule:
             raise
-        raise type(error)(
-            str(place), error.rule, error.value, error.remedy, error.argument
-        ) from error
+        remedy = error.remedy
+        if place.suffix.lower() == ".py" and "holds no schedule" in error.rule:
+            remedy = _COMPUTED
+        raise type(error)(str(place), error.rule, error.value, remedy, error.argument) from error
     return Imported(found.schedule, found.base, found.momentum, (*notes, *found.notes))
 
 
@@ -97,6 +103,7 @@ def _document(path: Path) -> Any:
         if kind == ".json":
             document: Any = json.loads(text)
         elif kind == ".toml":
+            _check_dots(str(path), text)
             document = tomllib.loads(text)
         elif kind == ".py":
             document = read_literals(str(path), text)
@@ -111,6 +118,8 @@ def _document(path: Path) -> Any:
             " ".join(str(error).split())[:150],
             "Correct the file, or write the schedule as an expression.",
         ) from error
+    if document is None:
+        raise InvalidType(str(path), "a configuration must hold something", "is empty")
     if not isinstance(document, dict | list):
         raise InvalidType(
             str(path),
@@ -119,6 +128,12 @@ def _document(path: Path) -> Any:
             "Example: {'type': ..., 'params': {...}}.",
         )
     return cast(Any, document)
+
+
+def _check_dots(call: str, text: str) -> None:
+    # tomllib takes quadratic time for a long dotted key.
+    if any(line.partition("=")[0].count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise TextError(call, f"a key has at most {_MOST_DOTS} dots")
 
 
 def _named(kind: str) -> str:

@@ -89,13 +89,13 @@ def from_config(
     facts = checked_facts(call, base, steps, steps_per_epoch)
     if not isinstance(document, Mapping):
         return from_mmengine(document, base=base, steps_per_epoch=steps_per_epoch)
-    own = Section(call, without_wandb(document))
-    section = Section(call, resolved(own))
+    content = resolved(Section(call, without_wandb(document)))
+    section = Section(call, content)
     found = next((each for each in FORMATS if each.recognises(section)), None)
     if found is None:
         raise _unknown(section)
     # Anew, so that what telling the formats apart has looked at counts as unread.
-    imported = found.read(Section(call, resolved(own)), facts)
+    imported = found.read(Section(call, content), facts)
     if base is None or isinstance(imported.schedule, Absolute):
         return imported
     return replace(imported, base=facts.base)

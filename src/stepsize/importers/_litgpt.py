@@ -22,13 +22,23 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     optimizer.section("init_args").ignore("weight_decay", "betas", "fused")
     warmup = train.count("lr_warmup_steps", 100, LENGTH)
     floor = as_multiple(train.number("min_lr", 0.0, FLOOR), base)
-    total = facts.length(
-        train, _steps(train), train.number("epochs", None), ("max_steps", "epochs")
-    )
+    notes: tuple[str, ...] = ()
+    if floor and not _is_pretraining(document):
+        notes = ("LitGPT's finetuning ignores train.min_lr: its cosine falls to 0.",)
+        floor = 0
+    epochs = train.number("epochs", None)
+    steps = _steps(train)
+    if epochs is not None and steps is not None and facts.steps_per_epoch is not None:
+        steps = min(steps, epochs * facts.steps_per_epoch)
+    total = facts.length(train, steps, epochs, ("max_steps", "epochs"))
     train.ignore("save_interval", "log_interval", "global_batch_size", "micro_batch_size")
     train.ignore("max_seq_length", "max_norm", "tie_embeddings", "max_time")
     schedule = Warmup(warmup) >> Cosine(max(0, total - warmup), end=floor)
-    return Imported(schedule, base, notes=document.rest())
+    return Imported(schedule, base, notes=(*notes, *document.rest()))
+
+
+def _is_pretraining(document: Section) -> bool:
+    return document.has("model_name") or document.holds("train.max_tokens")
 
 
 def _steps(train: Section) -> float | None:

@@ -7,10 +7,11 @@ from stepsize.errors import InvalidValue
 from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._run_facts import RunFacts, as_multiple
-from stepsize.importers._section import LENGTH, NUMBER, PART, Section
+from stepsize.importers._section import LENGTH, NUMBER, PART, POSITIVE, Section
 from stepsize.schedules import (
     Constant,
     Cosine,
+    Exponential,
     Hold,
     InversePower,
     InverseSqrt,
@@ -18,6 +19,7 @@ from stepsize.schedules import (
     Polynomial,
     Power,
     Schedule,
+    Step,
     Warmup,
     noam,
 )
@@ -185,6 +187,15 @@ def _hold_root(numbers: _Schedule) -> Schedule:
     return numbers.rise >> Hold(hold) >> fall.clip(low=numbers.floor)
 
 
+def _step(numbers: _Schedule) -> Schedule:
+    section = numbers.section
+    return Step(section.required("step_size", POSITIVE), section.number("gamma", 0.1))
+
+
+def _exponential(numbers: _Schedule) -> Schedule:
+    return Exponential(numbers.section.required("gamma", POSITIVE))
+
+
 def _warmup_only(numbers: _Schedule) -> Schedule:
     return numbers.rise >> Constant()
 
@@ -202,6 +213,8 @@ _CURVES: Final[Mapping[str, Callable[[_Schedule], Schedule]]] = {
     "WarmupHoldAnnealLinear": _hold_linear,
     "WarmupHoldAnnealOneMinusSquareRoot": _hold_root,
     "WarmupPolicy": _warmup_only,
+    "StepLR": _step,
+    "ExponentialLR": _exponential,
 }
 
 NEMO = Format(

@@ -21,27 +21,34 @@ def resolved(document: Mapping[str, Any]) -> dict[str, Any]:
     >>> resolved({"lr": "${model.lr}", "model": {"lr": 0.1, "steps": "???"}})
     {'lr': 0.1, 'model': {'lr': 0.1, 'steps': None}}
     """
-    return cast(dict[str, Any], _value(document, document, 0))
+    return {key: _value(each, document) for key, each in document.items()}
 
 
-def _value(given: Any, root: Mapping[str, Any], chain: int) -> Any:
+def _value(given: Any, root: Mapping[str, Any]) -> Any:
     if isinstance(given, Mapping):
         items = cast(Mapping[Any, Any], given).items()
-        return {key: _value(each, root, chain) for key, each in items}
+        return {key: _value(each, root) for key, each in items}
     if isinstance(given, list):
-        return [_value(each, root, chain) for each in cast(list[Any], given)]
-    if not isinstance(given, str) or isinstance(given, Computed):
+        return [_value(each, root) for each in cast(list[Any], given)]
+    if type(given) is not str:
         return given
     if given == _MISSING:
         return None
-    if "${" not in given:
-        return given
-    found = _WHOLE.fullmatch(given)
-    target = _at(root, found[1]) if found else None
-    # A whole section is not repeated: references to references could multiply it.
-    if target is None or isinstance(target, Mapping | list) or chain == _LONGEST_CHAIN:
-        return Computed(given)
-    return _value(target, root, chain + 1)
+    return _followed(given, root) if "${" in given else given
+
+
+def _followed(given: str, root: Mapping[str, Any]) -> Any:
+    """What a reference stands for, through references to references."""
+    value: Any = given
+    for _ in range(_LONGEST_CHAIN):
+        found = _WHOLE.fullmatch(value)
+        value = _at(root, found[1]) if found else None
+        # A whole section is not repeated: references to references could multiply it.
+        if value is None or isinstance(value, Mapping | list):
+            break
+        if not isinstance(value, str) or "${" not in value:
+            return None if value == _MISSING else value
+    return Computed(given)
 
 
 def _at(root: Mapping[str, Any], path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from stepsize.errors import InvalidValue
 from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._run_facts import RunFacts
@@ -10,6 +11,7 @@ from stepsize.schedules import Constant, Cosine, Schedule, Warmup
 
 __all__ = ["VERL"]
 
+_DECAYS: Final = ("linear", "cosine", "inverse_square_root")
 _ACTOR: Final = "actor_rollout_ref.actor.optim"
 
 
@@ -25,6 +27,13 @@ def _read(document: Section, facts: RunFacts) -> Imported:
     is_actor = document.holds(_ACTOR)
     optim = document.section(_ACTOR if is_actor else "optim")
     base = facts.required_rate(optim, "lr")
+    if optim.choice("lr_decay_style", "constant", ("constant", *_DECAYS)) != "constant":
+        raise InvalidValue(
+            document.call,
+            "verl's schedule must be that of its FSDP workers",
+            "lr_decay_style asks for Megatron's",
+            "Give these numbers as Megatron's arguments, or write the schedule as an expression.",
+        )
     style = _style(optim, "constant" if is_actor else "cosine")
     trainer = document.section("trainer")
     steps = optim.number("total_training_steps", None, NUMBER)

@@ -12,7 +12,7 @@ __all__ = ["read_yaml"]
 _DEEPEST: Final = 64
 # An alias repeats a part of the file, and aliases of aliases multiply: a few lines could stand for
 # more than any memory holds.
-_MOST_VALUES: Final = 500_000
+_MOST_VALUES: Final = 200_000
 
 
 def read_yaml(call: str, text: str) -> Any:
@@ -61,42 +61,87 @@ class _Composer:
     def compose(self, events: Iterator[Any]) -> Any:
         """The first document's root; None where there is no document."""
         yaml = self._yaml
+        acts = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.SequenceStartEvent: self._sequence,
+            yaml.MappingStartEvent: self._mapping,
+            yaml.SequenceEndEvent: self._end,
+            yaml.MappingEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+        }
         for event in events:
-            match event:
-                case yaml.ScalarEvent():
-                    tag = event.tag or self._resolver.resolve(
-                        yaml.ScalarNode, event.value, event.implicit
-                    )
-                    self._add(event, yaml.ScalarNode(tag, event.value))
-                case yaml.SequenceStartEvent():
-                    self._begin(event, yaml.SequenceNode(event.tag or "", []))
-                case yaml.MappingStartEvent():
-                    self._begin(event, yaml.MappingNode(event.tag or "", []))
-                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                    self._open.pop()
-                case yaml.AliasEvent():
-                    if event.anchor not in self._anchors:
-                        raise ValueError(f"*{event.anchor} is not defined")
-                    self._add(None, self._anchors[event.anchor])
-                case yaml.DocumentEndEvent():
-                    break
-                case _:
-                    pass
+            act = acts.get(type(event))
+            if act is not None:
+                act(event)
+            elif isinstance(event, yaml.DocumentEndEvent):
+                break
         return self._first
 
+    def _scalar(self, event: Any) -> None:
+        tag = event.tag or self._resolver.resolve(
+            self._yaml.ScalarNode, event.value, event.implicit
+        )
+        self._add(event, self._yaml.ScalarNode(tag, event.value))
+
+    def _sequence(self, event: Any) -> None:
+        self._begin(event, self._yaml.SequenceNode(event.tag or "", []))
+
+    def _mapping(self, event: Any) -> None:
+        self._begin(event, self._yaml.MappingNode(event.tag or "", []))
+
+    def _end(self, event: Any) -> None:
+        node = self._open.pop()
+        node.is_open = False
+        if self._open:
+            self._count(node.size, node.depth)
+
+    def _alias(self, event: Any) -> None:
+        node = self._anchors.get(event.anchor)
+        if node is None:
+            raise ValueError(f"*{event.anchor} is not defined")
+        if getattr(node, "is_open", False):
+            raise self._too_many("the alias of what holds it stands for endlessly many")
+        self._add(None, node)
+        self._count(getattr(node, "size", 1), getattr(node, "depth", 0))
+
     def _begin(self, event: Any, node: Any) -> None:
+        node.size, node.depth, node.is_open = 1, 0, True
         self._add(event, node)
         self._open.append(node)
         if len(self._open) > _DEEPEST:
-            raise TextError(self._call, f"a configuration nests at most {_DEEPEST} levels deep")
+            raise self._too_deep()
 
     def _add(self, event: Any, node: Any) -> None:
         if event is not None and event.anchor:
             self._anchors[event.anchor] = node
         if not self._open:
             self._first = node
-        else:
-            self._open[-1].value.append(node)
+            return
+        parent = self._open[-1]
+        parent.value.append(node)
+        if event is not None and not hasattr(node, "size"):
+            parent.size += 1
+
+    def _count(self, size: int, depth: int) -> None:
+        """Count what the innermost open node holds: an alias as all that it stands for."""
+        parent = self._open[-1]
+        parent.size += size
+        parent.depth = max(parent.depth, depth + 1)
+        if parent.size > _MOST_VALUES:
+            raise self._too_many("its aliases (*name) repeat more")
+        if parent.depth > _DEEPEST:
+            raise self._too_deep()
+
+    def _too_deep(self) -> TextError:
+        return TextError(self._call, f"a configuration nests at most {_DEEPEST} levels deep")
+
+    def _too_many(self, found: str) -> TextError:
+        return TextError(
+            self._call,
+            f"a configuration stands for at most {_MOST_VALUES:,} values",
+            found,
+            "Write out what they stand for.",
+        )
 
 
 class _Builder:
@@ -104,19 +149,21 @@ class _Builder:
 
     def __init__(self, call: str, yaml: Any) -> None:
         self._call, self._yaml = call, yaml
-        self._scalars = yaml.constructor.SafeConstructor()
-        self._left = _MOST_VALUES
+        scalars = yaml.constructor.SafeConstructor()
+        self._scalars = scalars
+        self._made = {
+            f"tag:yaml.org,2002:{name}": make
+            for name, make in (
+                ("str", scalars.construct_yaml_str),
+                ("int", scalars.construct_yaml_int),
+                ("float", scalars.construct_yaml_float),
+                ("bool", scalars.construct_yaml_bool),
+                ("null", scalars.construct_yaml_null),
+            )
+        }
 
     def build(self, node: Any, level: int = 0) -> Any:
-        """The value of a node. An alias is built where it stands, so that the count holds."""
-        self._left -= 1
-        if self._left < 0 or level > _DEEPEST:
-            raise TextError(
-                self._call,
-                f"a configuration stands for at most {_MOST_VALUES:,} values",
-                "its aliases (*name) repeat more",
-                "Write out what they stand for.",
-            )
+        """The value of a node; what an alias stands for is built where it stands."""
         if node.tag.startswith("tag:yaml.org,2002:python/"):
             if not level:
                 raise ValueError(f"the tag {node.tag} asks for Python objects")
@@ -130,7 +177,8 @@ class _Builder:
     def _scalar(self, node: Any) -> Any:
         if node.tag.startswith("!"):
             return f"{node.tag} {node.value}".strip()
-        return self._scalars.construct_object(node)
+        make = self._made.get(node.tag)
+        return self._scalars.construct_object(node) if make is None else make(node)
 
     def _mapping(self, node: Any, level: int) -> dict[str, Any]:
         merged: dict[str, Any] = {}
