@@ -14,8 +14,8 @@ plot(*run["loss"])
 from stepsize.record._extremes import Overview
 from stepsize.record._fingerprint import Fingerprint
 from stepsize.record._reader import Run, read_runs
+from stepsize.record._recorded import RecordedDecision, Segment, Series
 from stepsize.record._recorder import Recorder
-from stepsize.record._stored import RecordedDecision, Segment, Series
 
 __all__ = [
     "Fingerprint",

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from stepsize.errors import InvalidType, RunFileError
+from stepsize.record._damage import OURS, WHOLE, damaged, explained
 from stepsize.record._schema import (
     APPLICATION_ID,
     TABLES,
@@ -23,8 +24,6 @@ from stepsize.record._schema import (
 
 __all__ = [
     "BUSY_SECONDS",
-    "damaged",
-    "explained",
     "has_layout",
     "locate",
     "open_for_reading",
@@ -35,64 +34,7 @@ __all__ = [
 BUSY_SECONDS: Final = 10.0
 
 _LARGEST_CELL: Final = 256 * 1024 * 1024
-_WHOLE: Final = "the file must be a whole run file", "Restore it from a copy."
-_OURS: Final = "a run file is needed", "Give a file that a Recorder wrote, or a new one."
-_CAUSES: Final = {
-    sqlite3.SQLITE_NOTADB: (*_OURS[:1], "it is not an SQLite database", _OURS[1]),
-    sqlite3.SQLITE_CORRUPT: (_WHOLE[0], "is damaged or was cut short", _WHOLE[1]),
-    sqlite3.SQLITE_TOOBIG: (_WHOLE[0], "holds a value that is too large", _WHOLE[1]),
-    sqlite3.SQLITE_CANTOPEN: (
-        "the file must be readable and writable",
-        "cannot be opened",
-        "See that its folder exists and may be written by you.",
-    ),
-    sqlite3.SQLITE_PERM: (
-        "the file must be open to you",
-        "may not be opened by you",
-        "Change its permissions.",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        "the file must be writable",
-        "may not be written by you",
-        "Change its permissions.",
-    ),
-    sqlite3.SQLITE_FULL: (
-        "what is recorded is written into the file",
-        "the disk is full",
-        "Free some space.",
-    ),
-    sqlite3.SQLITE_IOERR: (
-        "what is recorded is written into the file",
-        "the disk cannot be read or written, or is full",
-        "See to its free space and its health.",
-    ),
-    sqlite3.SQLITE_BUSY: (
-        "the file must be free",
-        "another process keeps the file locked",
-        "End what holds it, or record into a file of its own.",
-    ),
-}
 _PLAIN: Final = re.compile(r"CREATE TABLE\b")
-_UNKNOWN: Final = "the file must be a run file that can be used", "it cannot be used", ""
-
-
-@contextmanager
-def explained(call: str) -> Generator[None, None, None]:
-    """Turn what SQLite raises into a RunFileError of ``call``."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise damaged(call, str(error)) from error
-    except sqlite3.Error as error:
-        # Absent where Python's module, not the database, refused.
-        code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        rule, value, remedy = _CAUSES.get(code & 0xFF, _UNKNOWN)
-        raise RunFileError(call, rule, f"{value} (SQLite: {error})", remedy) from error
-
-
-def damaged(call: str, what: str) -> RunFileError:
-    """What to raise where the file's content cannot be what was written."""
-    return RunFileError(call, _WHOLE[0], f"is damaged: {what}", _WHOLE[1])
 
 
 def locate(path: str | os.PathLike[str], call: str) -> Path:
@@ -251,7 +193,7 @@ def _is_run_file(connection: sqlite3.Connection, call: str) -> bool:
         return True
     if application or version or _number(connection, "SELECT count(*) FROM sqlite_schema"):
         raise RunFileError(
-            call, _OURS[0], "the file is an SQLite database of another program", _OURS[1]
+            call, OURS[0], "the file is an SQLite database of another program", OURS[1]
         )
     return False
 
@@ -295,7 +237,7 @@ def _refuse_cut_file(connection: sqlite3.Connection, path: Path, call: str) -> N
     size = path.stat().st_size
     if size < expected and _log_is_empty(path):  # else the missing pages may be in the log
         raise RunFileError(
-            call, _WHOLE[0], f"was cut short: it has {size} of {expected} bytes", _WHOLE[1]
+            call, WHOLE[0], f"was cut short: it has {size} of {expected} bytes", WHOLE[1]
         )
 
 

@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stepsize.errors import InvalidType, InvalidValue
+from stepsize.record._damage import damaged
 from stepsize.record._extremes import Overview
 from stepsize.record._fingerprint import Fingerprint
-from stepsize.record._format import damaged, locate, open_for_reading
-from stepsize.record._stored import (
-    RecordedDecision,
-    RunRow,
-    Segment,
-    Series,
-    StoredRun,
-    run_rows,
-)
+from stepsize.record._format import locate, open_for_reading
+from stepsize.record._recorded import RecordedDecision, Segment, Series
+from stepsize.record._stored import RunRow, StoredRun, run_rows
 from stepsize.words import closest
 
 __all__ = ["Run", "read_runs"]

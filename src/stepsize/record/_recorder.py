@@ -23,8 +23,9 @@ from stepsize.errors import (
     StepsizeWarning,
     TrainingStopped,
 )
+from stepsize.record._damage import explained
 from stepsize.record._fingerprint import Fingerprint
-from stepsize.record._format import explained, locate, open_for_writing
+from stepsize.record._format import locate, open_for_writing
 from stepsize.record._resuming import resumed_run
 from stepsize.record._rows import Ending, OpenRun
 from stepsize.record._schema import encode_text

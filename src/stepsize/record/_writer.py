@@ -18,7 +18,8 @@ from typing import Final
 from weakref import WeakSet
 
 from stepsize.errors import InvalidType, RunFileError, StepsizeWarning
-from stepsize.record._format import explained, reopen_for_writing
+from stepsize.record._damage import explained
+from stepsize.record._format import reopen_for_writing
 from stepsize.record._gathered import Gathered
 from stepsize.record._rows import DecisionRow, Ending, OpenRun, decision_row
 from stepsize.record._sealing import Unsealed
