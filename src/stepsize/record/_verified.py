@@ -81,12 +81,14 @@ class VerifiedRows:
 
 
 def require(call: str, what: str, wanted: Any, *values: object) -> None:
+    """Refuse values of another type than was written."""
     for value in values:
         if not isinstance(value, wanted):
             raise damaged(call, f"{what} holds {str(value)[:40]!r}")
 
 
 def mapping_of(call: str, what: str, text: str) -> dict[str, Any]:
+    """The mapping that a JSON text holds."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -97,6 +99,7 @@ def mapping_of(call: str, what: str, text: str) -> dict[str, Any]:
 
 
 def fingerprint_of(call: str, what: str, text: str) -> Fingerprint:
+    """The fingerprint that a JSON text holds."""
     try:
         return Fingerprint.from_dict(mapping_of(call, what, text))
     except (TypeError, StepsizeError) as error:
@@ -104,12 +107,14 @@ def fingerprint_of(call: str, what: str, text: str) -> Fingerprint:
 
 
 def bytes_of(call: str, stored: object) -> bytes:
+    """A BLOB; nothing else."""
     if not isinstance(stored, bytes):
         raise damaged(call, "points are not stored as bytes")
     return stored
 
 
 def matrix_of(content: bytes, width: int, call: str) -> Array:
+    """Numbers as rows of this width."""
     try:
         return np.frombuffer(content, "<f8").reshape(-1, width)
     except ValueError as error:
