@@ -11,7 +11,7 @@ from stepsize.cli.options import base_option, script_options, specs_argument, st
 from stepsize.cli.screen import answer, print_csv, print_json
 from stepsize.cli.spec import Spec
 from stepsize.cli.view import View, view
-from stepsize.importers import Imported
+from stepsize.importers import TOOLS, Imported, to_call
 from stepsize.schedules.summary import PhaseSummary, Summary
 from stepsize.words import number_text, position_text
 
@@ -43,11 +43,18 @@ _MOST_PHASES_SHOWN: Final = 12
 @specs_argument
 @steps_option
 @base_option
+@click.option(
+    "--to",
+    "tool",
+    type=click.Choice(TOOLS),
+    help="Print the call of another tool that gives the same schedule, where it has one.",
+)
 @script_options("the numbers")
 def command(
     specs: tuple[Spec, ...],
     steps: int | None,
     base: float | None,
+    tool: str | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -63,7 +70,11 @@ def command(
       stepsize describe "Step(30, 0.1)" --steps 90 --base 0.1
       stepsize describe ds_config.json
       stepsize describe args.yaml --steps-per-epoch 1251
+      stepsize describe axolotl.yaml --steps 1000 --to torch
     """
+    if tool is not None:
+        answer(*(to_call(spec.given, tool, base=_base(spec, base)) for spec in specs))
+        return
     views = [view((spec,), steps, base) for spec in specs]
     summaries = [shown.summary(spec) for shown, spec in zip(views, specs, strict=True)]
     if as_csv:
@@ -76,6 +87,10 @@ def command(
         rows = zip(views, specs, summaries, strict=True)
         for index, (shown, spec, summary) in enumerate(rows):
             answer(*([""] if index else []), *_sentences(shown, spec, summary))
+
+
+def _base(spec: Spec, base: float | None) -> float | None:
+    return spec.imported.base if base is None and spec.imported else base
 
 
 def _record(spec: Spec, summary: Summary) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 _configuration  a file, to its schedule         _detect   which tool a configuration belongs to
 _section        key by key, so that none is overlooked    _run_facts   what the caller knows
 _yaml, _literals   files as data: YAML, and Python files whose literals are read
+_calls          the way back: a schedule as another tool's call
 Each other file reads the configurations of one tool.
 """
 
+from stepsize.importers._calls import TOOLS, to_call
 from stepsize.importers._configuration import is_configuration, read_configuration
 from stepsize.importers._deepspeed import from_deepspeed
 from stepsize.importers._detect import FORMATS, from_config
@@ -19,6 +21,7 @@ from stepsize.importers._transformers import from_transformers
 
 __all__ = [
     "FORMATS",
+    "TOOLS",
     "Format",
     "Imported",
     "from_config",
@@ -30,4 +33,5 @@ __all__ = [
     "from_transformers",
     "is_configuration",
     "read_configuration",
+    "to_call",
 ]
