@@ -160,3 +160,55 @@ def test_a_terminal_without_unicode_gets_a_chart_of_letters(process: Start) -> N
     assert (command.returncode, err) == (0, "")
     assert out.isascii()
     assert "AAAA" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["rnu"], "There is no command 'rnu'. Did you mean 'run'?"),
+        (["descrbe", "Cosine(10)"], "Did you mean 'describe'?"),
+        (
+            ["plot", "Cosine(10)", "--stesp", "3"],
+            "No such option '--stesp'. Did you mean '--steps'",
+        ),
+        (["training.py"], "Did you mean 'stepsize run training.py'?"),
+        (["runs.db"], "Did you mean 'stepsize runs runs.db'?"),
+        (["plot", "shedules.txt"], "there is no such file. Did you mean 'schedules.txt'?"),
+        (["plot", "missing/x.txt"], "Nor is there a folder 'missing'."),
+        (["find", "training.py", "--watch", "val_loss"], "--watch is now --metric. Write --metric"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_misspelt_is_answered_with_what_may_be_meant(
+    stepsize: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    meant: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("training.py", "runs.db", "schedules.txt"):
+        (tmp_path / name).touch()
+    result = stepsize(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    # Click's versions quote differently.
+    said = " ".join(result.stderr.split()).replace("--stesp.", "'--stesp'.")
+    assert meant in said.replace("(Did", "Did").replace("mean --steps?", "mean '--steps'?")
+
+
+def test_an_argument_is_named_by_its_option_and_a_user_s_own_text_is_left_alone(
+    stepsize: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "from stepsize.testing.training import Bowl\n"
+        "training = Bowl()\n"
+        "class Raises(Bowl):\n"
+        "    def step(self, factors): raise ValueError('threshold low=-1, metric=: high must')\n"
+        "raises = Raises()\n"
+    )
+    own = " ".join(stepsize("find", "mine.py", "--low=-1").stderr.split())
+    assert "stepsize find: --low must be a finite number and above 0" in own
+    for command in (["find"], ["run", "--steps", "300"]):
+        users = " ".join(stepsize(*command, "mine.py:raises").stderr.split())
+        assert "threshold low=-1, metric=: high must" in users

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from stepsize.errors import StepsizeError
-from stepsize.words import written_out
+from stepsize.words import closest, written_out
 
 __all__ = ["Refusal", "one_message", "told_with_options"]
 
@@ -46,6 +46,9 @@ def one_message() -> Generator[None]:
     except click.ClickException as error:
         told: Any = error  # click's types have the message as final
         told.message = written_out(error.message, keep="\n")
+        if isinstance(error, click.NoSuchOption):
+            meant = closest(error.option_name, error.possibilities or ())
+            told.possibilities = [] if meant is None else [meant]
         raise
     except StepsizeError as error:
         text = " ".join([*getattr(error, "__notes__", ()), str(error)])

@@ -22,7 +22,7 @@ from stepsize.cli.screen import answer, notice
 from stepsize.cli.spec import SPEC
 from stepsize.cli.training_file import load_training
 from stepsize.errors import RunFileError, TrainingError
-from stepsize.messages import Message, Text, render
+from stepsize.messages import render
 from stepsize.plot import plot_run, save
 from stepsize.progress import LiveLine
 from stepsize.record import Recorder, read_runs
@@ -247,7 +247,7 @@ def _announce(prepared: Preparation, verbose: bool, *, without_guard: bool) -> N
     """Say the plan and why; what else there is to say, if wanted."""
     notice(f"Plan: {prepared.plan}", f"Why: {prepared.why}")
     if prepared.doubts:
-        notice(*map(_with_options, prepared.doubts))
+        notice(*(render(doubt, _with_options) for doubt in prepared.doubts))
     if without_guard:
         notice(
             "No guard: the losses of several optimizers may rise because one gains on another, "
@@ -257,12 +257,8 @@ def _announce(prepared: Preparation, verbose: bool, *, without_guard: bool) -> N
         notice(*map(str, prepared.details))
 
 
-def _with_options(doubt: Text) -> str:
-    """A doubt of a range test, whose template names the arguments that would lift it."""
-    return render(doubt, _named) if isinstance(doubt, Message) else _named(doubt)
-
-
-def _named(template: str) -> str:
+def _with_options(template: str) -> str:
+    """The template of a doubt, with options for the arguments that would lift it."""
     for argument in ("low", "high"):
         template = template.replace(f" {argument}=", f" {_OPTIONS[argument]}")
     return template
