@@ -57,15 +57,19 @@ def layerwise(
     last = checked_number(call, "lr", lr, _RATE)
     ratio = checked_number(call, "decay", decay, _DECAY)
     if not named:
-        raise InvalidValue(f"{call}: there must be at least one layer.")
+        raise InvalidValue(
+            call,
+            "there must be at least one layer",
+        )
     taken: set[nn.Parameter] = set()
     groups: list[dict[str, Any]] = []
     for index, (name, layer) in enumerate(named.items()):
         parameters = [each for each in _parameters(call, layer) if each not in taken]
         if not parameters:
             raise InvalidValue(
-                f"{call}: layer {name!r} has no parameter of its own. Leave it out, or "
-                "name the layer that has its weights once."
+                call,
+                f"layer {name!r} has no parameter of its own",
+                remedy="Leave it out, or name the layer that has its weights once.",
             )
         taken.update(parameters)
         rate = last * ratio ** (len(named) - 1 - index)
@@ -84,9 +88,10 @@ def _named(layers: Mapping[str, Layer] | Sequence[Layer]) -> Mapping[str, Layer]
             if not isinstance(layer, nn.Module) or any(True for _ in layer.parameters())
         }
     raise InvalidType(
-        f"layerwise({layers!r}, ...): layers are a list from the input to the output, or a mapping "
-        f"from name to layer, but this is a {type(layers).__name__}. "
-        "Example: layerwise([model.embed, *model.blocks, model.head], lr=1e-3, decay=0.8)."
+        f"layerwise({layers!r}, ...)",
+        "layers are a list from the input to the output, or a mapping from name to layer",
+        f"this is a {type(layers).__name__}",
+        "Example: layerwise([model.embed, *model.blocks, model.head], lr=1e-3, decay=0.8).",
     )
 
 
@@ -97,7 +102,9 @@ def _parameters(call: str, layer: Any) -> list[nn.Parameter]:
     for each in given:
         if not isinstance(each, nn.Parameter):
             raise InvalidType(
-                f"{call}: a layer is a module or parameters, but this is a {type(each).__name__}. "
-                "Pass the module, or module.parameters()."
+                call,
+                "a layer is a module or parameters",
+                f"this is a {type(each).__name__}",
+                "Pass the module, or module.parameters().",
             )
     return given

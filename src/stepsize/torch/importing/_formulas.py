@@ -77,9 +77,11 @@ def own_base(scheduler: Any, group: Group, index: int) -> float:
     bases = scheduler.max_lrs if kind is CyclicLR else scheduler.base_lrs
     if index >= len(bases):
         raise InvalidValue(
-            f"{call_of(scheduler)}: the scheduler must know every group, but group {index} was "
-            "added after it was built. Read it before, and attach: groups that are added later "
-            "follow the schedule with their own base."
+            call_of(scheduler),
+            "the scheduler must know every group",
+            f"group {index} was added after it was built",
+            "Read it before, and attach: groups that are added later follow the schedule with "
+            "their own base.",
         )
     own = group.get("max_lr") if kind is OneCycleLR else None
     return float(bases[index] if own is None else own)
@@ -180,9 +182,11 @@ def _lambda(scheduler: Any, group: Group, index: int, base: float) -> Schedule:
 def _triangles(scheduler: Any, low: float, high: float) -> Schedule:
     if scheduler._scale_fn_custom is not None:
         raise InvalidType(
-            f"{call_of(scheduler)}: the height of the cycles must be a formula, but is a function, "
-            "scale_fn. Multiply the triangles by it yourself: low + (high - low) * "
-            "Triangular(up, down).repeat() * Function(scale_of_the_step)."
+            call_of(scheduler),
+            "the height of the cycles must be a formula",
+            "is a function, scale_fn",
+            "Multiply the triangles by it yourself: low + (high - low) * Triangular(up, "
+            "down).repeat() * Function(scale_of_the_step).",
         )
     up = _whole(scheduler.step_ratio * scheduler.total_size)
     down = _whole(scheduler.total_size - up)
@@ -212,8 +216,10 @@ def _one_cycle(scheduler: Any, group: Group, quantity: str, base: float) -> Sche
             begun = ends
     except KeyError as error:
         raise InvalidValue(
-            f"{call_of(scheduler)}: its bounds stand in the optimizer's groups, but one of them "
-            f"has no {error}. Load the optimizer's state before the scheduler is built."
+            call_of(scheduler),
+            "its bounds stand in the optimizer's groups",
+            f"one of them has no {error}",
+            "Load the optimizer's state before the scheduler is built.",
         ) from error
     whole = phases[0]
     for phase in phases[1:]:
@@ -238,9 +244,11 @@ def _known_function(scheduler: LRScheduler, function: Any) -> Schedule:
     kind = _TRANSFORMERS.get(getattr(inner, "__name__", ""))
     if kind is None or getattr(inner, "__module__", "") != "transformers.optimization":
         raise InvalidType(
-            f"{call_of(scheduler)}: a rate must follow a formula, but {function!r} is a function, "
-            'of which only the values can be seen. Write it under @schedule_function("a_name") and '
-            "go on with attach(optimizer, Function(it), position=scheduler.last_epoch)."
+            call_of(scheduler),
+            "a rate must follow a formula",
+            f"{function!r} is a function, of which only the values can be seen",
+            'Write it under @schedule_function("a_name") and go on with attach(optimizer, '
+            "Function(it), position=scheduler.last_epoch).",
         )
     settings = dict(function.keywords) if isinstance(function, partial) else {}
     if "lr_init" in settings:

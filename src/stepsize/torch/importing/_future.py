@@ -112,9 +112,10 @@ class Reader:
         if at >= curve.length:
             return Constant(), self._value
         raise InvalidValue(
-            f"from_scheduler(...): group {self._index} holds {self._told(self._value)}, but the "
-            "scheduler multiplies, and its formula is at 0: no multiple of it is that. Write the "
-            "rest of the run as a schedule of its own."
+            "from_scheduler(...)",
+            f"group {self._index} holds {self._told(self._value)}",
+            "the scheduler multiplies, and its formula is at 0: no multiple of it is that",
+            "Write the rest of the run as a schedule of its own.",
         )
 
     # ---------------------------------------------------------------- what the kinds say
@@ -207,7 +208,7 @@ class MomentumReader(Reader):
 
 
 def leaves(scheduler: Any) -> Iterator[Any]:
-    """The schedulers that a composition is made of; itself, if it is none."""
+    """The schedulers that a composition is made of; itself, if it is a single one."""
     if kind_of(scheduler) in (SequentialLR, ChainedScheduler):
         for child in scheduler._schedulers:
             yield from leaves(child)
@@ -231,8 +232,10 @@ def _phases(scheduler: Any) -> tuple[Sequence[float], Sequence[float]]:
     starts = [0, *scheduler._milestones]
     if starts != sorted(starts):
         raise InvalidValue(
-            f"{call_of(scheduler)}: milestones must ascend, but are {scheduler._milestones!r}. "
-            "Which scheduler follows which is not defined; torch searches by halves."
+            call_of(scheduler),
+            "milestones must ascend",
+            f"are {scheduler._milestones!r}",
+            "Which scheduler follows which is not defined; torch searches by halves.",
         )
     return starts, [*(end - start for start, end in pairwise(starts)), inf]
 

@@ -91,9 +91,11 @@ class RateReader(Reader):
             return Future(curve, at)
         if at % (2 * steps) == steps or steps != int(steps):
             raise InvalidValue(
-                f"{call_of(scheduler)}: a rate that was set by hand can be followed unless it is "
-                f"at the bottom of the wave, position {at}, or T_max is no whole number, but it is "
-                f"{self._told(value)} instead of {self._told(expected)}. Set it back."
+                call_of(scheduler),
+                "a rate that was set by hand can be followed unless it is at the bottom of "
+                f"the wave, position {at}, or T_max is not a whole number",
+                f"it is {self._told(value)} instead of {self._told(expected)}",
+                "Set it back.",
             )
         # The height that the rate was given lasts until the bottom, where torch adds its own again.
         height = floor + (value - floor) / weight
@@ -124,8 +126,10 @@ class RateReader(Reader):
         given = self._group.get("swa_lr")
         if given is None:
             raise InvalidValue(
-                f"{call_of(scheduler)}: its rate stands in the optimizer's groups, but group "
-                f"{self._index} has no swa_lr. Load the optimizer's state before it is built."
+                call_of(scheduler),
+                "its rate stands in the optimizer's groups",
+                f"group {self._index} has no swa_lr",
+                "Load the optimizer's state before it is built.",
             )
         return float(given) / self._base
 
@@ -213,19 +217,20 @@ def _falls_to_zero(scheduler: Any) -> bool:
 def _no_product(chain: Any) -> InvalidValue:
     parts = ", ".join(type(child).__name__ for child in chained(chain))
     return InvalidValue(
-        f"{call_of(chain)}: what the parts of a chain do must be a product, but of {parts} at "
-        "least one does not multiply: it writes over what the others did, or pulls it towards a "
-        "floor, so that torch's rates depend on their order. If the product was meant, read each "
-        "part alone and write it: attach(optimizer, a * b). If only one of them still moves later, "
-        "this chain can be read then."
+        call_of(chain),
+        "what the parts of a chain do must be a product",
+        f"of {parts} at least one does not multiply: it writes over what the others did, or "
+        "pulls it towards a floor, so that torch's rates depend on their order",
+        "If the product was meant, read each part alone and write it: attach(optimizer, a * "
+        "b). If only one of them still moves later, this chain can be read then.",
     )
 
 
 def refuse_unknown(scheduler: object) -> None:
-    """Refuse what is none of the schedulers that have a formula.
+    """Refuse everything but the schedulers that have a formula.
 
     Raises:
-        InvalidType: It is none of them.
+        InvalidType: It is something else.
     """
     if kind_of(scheduler) not in _KNOWN:
         raise _unknown(scheduler)
@@ -249,24 +254,30 @@ def _unknown(scheduler: object) -> InvalidType:
     call = call_of(scheduler)
     if isinstance(scheduler, ReduceLROnPlateau):
         return InvalidType(
-            f"{call}: a schedule is known before the run, but this one follows a metric. Its twin "
-            "in stepsize.controllers is a controller: attach(optimizer, Policy(Constant(), "
-            f"[{_plateau(scheduler)!r}])); tell it the metric by rate.observe(val_loss=...). It "
-            "starts with a new best value, and where a metric is negative or NaN it does better."
+            call,
+            "a schedule is known before the run",
+            "this one follows a metric",
+            "Its twin in stepsize.controllers is a controller: attach(optimizer, "
+            f"Policy(Constant(), [{_plateau(scheduler)!r}])); tell it the metric by "
+            "rate.observe(val_loss=...). It starts with a new best value, and where a metric "
+            "is negative or NaN it does better.",
         )
     if isinstance(scheduler, MultiplicativeLR):
         return InvalidType(
-            f"{call}: a rate must follow a formula, but its functions say by how much each step "
-            "changes it, and only their values can be seen. The same ratio at every step is "
-            'Exponential(ratio); else write the product under @schedule_function("a_name") and go '
-            "on with attach(optimizer, Function(it), position=scheduler.last_epoch)."
+            call,
+            "a rate must follow a formula",
+            "its functions say by how much each step changes it, and only their values can be seen",
+            "The same ratio at every step is Exponential(ratio); else write the product under "
+            '@schedule_function("a_name") and go on with attach(optimizer, Function(it), '
+            "position=scheduler.last_epoch).",
         )
     known = ", ".join(sorted(each.__name__ for each in _KNOWN))
     return InvalidType(
-        f"{call}: the scheduler must be one of torch's own with a formula ({known}), but is a "
-        f"{type(scheduler).__name__}. If it wraps one, pass that, often .scheduler; else write "
-        "its formula as an expression, or as Function(it), and go on with attach(optimizer, it, "
-        "position=...)."
+        call,
+        f"the scheduler must be one of torch's own with a formula ({known})",
+        f"is a {type(scheduler).__name__}",
+        "If it wraps one, pass that, often .scheduler; else write its formula as an "
+        "expression, or as Function(it), and go on with attach(optimizer, it, position=...).",
     )
 
 

@@ -50,8 +50,10 @@ class Batches:
             batch = next(self._begin(self._position.epoch + 1), _END)
         if batch is _END:
             raise TrainingError(
-                f"TorchTraining(..., batches=...): epoch {self._position.epoch} has no batches. "
-                "Check the data's path and filters, and that drop_last does not drop the only one."
+                "TorchTraining(..., batches=...)",
+                f"epoch {self._position.epoch} has no batches",
+                remedy="Check the data's path and filters, and that drop_last does not drop "
+                "the only one.",
             )
         at = self._position
         self._position = Position(at.epoch, at.used + 1, at.drawn_from)
@@ -87,14 +89,16 @@ class Batches:
 def _check(source: object) -> None:
     if isinstance(source, Iterator):
         raise InvalidType(
-            f"TorchTraining(..., batches={source!r}): this can be iterated only once, so no "
-            "second epoch and no way back to an earlier batch exist. Give a DataLoader, a "
-            "list, or a function epoch -> iterable: batches=lambda epoch: make_batches()."
+            f"TorchTraining(..., batches={source!r})",
+            "this can be iterated only once, so no second epoch and no way back to an earlier "
+            "batch exist",
+            remedy="Give a DataLoader, a list, or a function epoch -> iterable: "
+            "batches=lambda epoch: make_batches().",
         )
     if not isinstance(source, Iterable) and not callable(source):
         raise InvalidType(
-            f"TorchTraining(..., batches={source!r}): batches must be iterable, or a function "
-            "epoch -> iterable."
+            f"TorchTraining(..., batches={source!r})",
+            "batches must be iterable, or a function epoch -> iterable",
         )
 
 

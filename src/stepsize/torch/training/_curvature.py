@@ -41,8 +41,10 @@ class TorchDerivatives:
         ]
         if not self._tensors:
             raise TrainingError(
-                "derivatives(): the optimizer's groups must have a trainable parameter, but have "
-                "none. Set requires_grad=True where it trains."
+                "derivatives()",
+                "the optimizer's groups must have a trainable parameter",
+                "have none",
+                "Set requires_grad=True where it trains.",
             )
 
     @property
@@ -57,9 +59,11 @@ class TorchDerivatives:
             loss = self._loss()
             if not loss.requires_grad:
                 raise TrainingError(
-                    "derivatives(): the loss must depend on the optimizer's parameters, but is a "
-                    f"constant, {loss.item():g}. Check that nothing detaches it: no .item(), no "
-                    ".detach(), no torch.no_grad() in loss(model, batch)."
+                    "derivatives()",
+                    "the loss must depend on the optimizer's parameters",
+                    f"is a constant, {loss.item():g}",
+                    "Check that nothing detaches it: no .item(), no .detach(), no "
+                    "torch.no_grad() in loss(model, batch).",
                 )
             found = torch.autograd.grad(loss, self._tensors, create_graph=True, allow_unused=True)
         return [

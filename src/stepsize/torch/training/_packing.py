@@ -37,7 +37,7 @@ def pack(snapshot: Snapshot) -> bytes:
     """The snapshot as bytes.
 
     Raises:
-        TrainingError: The optimizer holds something that is no plain data.
+        TrainingError: The optimizer holds something that is not plain data.
     """
     model, optimizer = snapshot.model, snapshot.optimizer
     numbers = _numbers(optimizer.optimizer)
@@ -81,8 +81,10 @@ def unpack(
         if saved != shapes:
             different = sorted(dict(saved.items() ^ shapes.items()))
             raise StateError(
-                "unpack(...): the snapshot must be of the same model, but differs in "
-                f"{', '.join(different[:3])}. Build the model as in the run that was saved."
+                "unpack(...)",
+                "the snapshot must be of the same model",
+                f"differs in {', '.join(different[:3])}",
+                "Build the model as in the run that was saved.",
             )
         return Snapshot(
             ModelSnapshot(model, **body["model"]),
@@ -97,8 +99,10 @@ def unpack(
         )
     except (RuntimeError, pickle.UnpicklingError, LookupError, TypeError, EOFError) as error:
         raise StateError(
-            f"unpack({len(packed)} bytes): these must be a snapshot of a training that was built "
-            f"as this one, but {error!r}. Build model, optimizer and data as in that run."
+            f"unpack({len(packed)} bytes)",
+            "these must be a snapshot of a training that was built as this one",
+            f"{error!r}",
+            "Build model, optimizer and data as in that run.",
         ) from error
 
 
@@ -134,8 +138,11 @@ def _random(
     name, keys, *rest = body["numpy"]
     if len(body["own"]) != len(generators):
         raise StateError(
-            f"unpack(...): the data must have the {len(body['own'])} random generator(s) of the "
-            f"run that was saved, but has {len(generators)}. Build the loader as in that run."
+            "unpack(...)",
+            f"the data must have the {len(body['own'])} random generator(s) of the run that "
+            "was saved",
+            f"has {len(generators)}",
+            "Build the loader as in that run.",
         )
     return RandomSnapshot(
         body["python"],
@@ -156,9 +163,10 @@ def _require_plain(value: object, kind: str) -> None:
         inner = cast(Sequence[object], value)
     else:
         raise TrainingError(
-            f"pack(snapshot): what {kind} holds must be tensors, numbers, strings, lists and "
-            f"dictionaries, but a {type(value).__name__} is among it: {value!r}. Snapshots of it "
-            "can lie in memory only."
+            "pack(snapshot)",
+            f"what {kind} holds must be tensors, numbers, strings, lists and dictionaries",
+            f"a {type(value).__name__} is among it: {value!r}",
+            "Snapshots of it can lie in memory only.",
         )
     for each in inner:
         _require_plain(each, kind)

@@ -33,8 +33,10 @@ def mean_of_ranks(observation: Observation) -> Observation:
     """
     if not distributed.is_available() or not distributed.is_initialized():
         raise TrainingError(
-            "mean_of_ranks(observation): it needs the process group in which the ranks train, but "
-            "there is none. Call torch.distributed.init_process_group() first, or leave agree out."
+            "mean_of_ranks(observation)",
+            "it needs the process group in which the ranks train",
+            "there is none",
+            "Call torch.distributed.init_process_group() first, or leave agree out.",
         )
     seen: list[Observation | None] = [None] * distributed.get_world_size()
     distributed.all_gather_object(seen, observation)  # pyright: ignore[reportUnknownMemberType]: torch's own types

@@ -74,8 +74,10 @@ class ModelSnapshot:
         if parameters.keys() != self.parameters.keys():
             changed = sorted(parameters.keys() ^ self.parameters.keys())
             raise TrainingError(
-                f"restore(snapshot): the model's parameters are not those of the snapshot "
-                f"({', '.join(changed[:3])} came or went). Take snapshots after building the model."
+                "restore(snapshot)",
+                "the model's parameters are not those of the snapshot ("
+                f"{', '.join(changed[:3])} came or went)",
+                remedy="Take snapshots after building the model.",
             )
         for name, parameter in parameters.items():
             with torch.no_grad():
@@ -121,8 +123,10 @@ class OptimizerSnapshot:
         optimizer = self.optimizer
         if len(optimizer.param_groups) != len(self.groups):
             raise TrainingError(
-                f"restore(snapshot): the optimizer has {len(optimizer.param_groups)} groups, but "
-                f"the snapshot {len(self.groups)}. Add groups before a snapshot is taken."
+                "restore(snapshot)",
+                f"the optimizer has {len(optimizer.param_groups)} groups",
+                f"the snapshot {len(self.groups)}",
+                "Add groups before a snapshot is taken.",
             )
         for parameter in list(optimizer.state):
             if parameter not in self.state:

@@ -8,6 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from stepsize.checks import (
+    Range,
+    checked_choice,
+    checked_number,
+    checked_whole_number,
+)
 from stepsize.errors import InvalidType, InvalidValue, TrainingError
 from stepsize.signals import Observation
 from stepsize.torch.attaching import attached_quantities
@@ -24,6 +30,8 @@ __all__ = ["TorchTraining"]
 Loss: TypeAlias = Callable[[nn.Module, Any], Tensor]
 Evaluate: TypeAlias = Callable[[nn.Module], Mapping[str, float]]
 
+_BATCHES = Range(minimum=1, remedy="It counts batches per optimizer step.")
+_NORM = Range(above=0, remedy="It is the largest gradient norm; leave it out to clip nothing.")
 _AMP = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -76,15 +84,21 @@ class TorchTraining:
         clip: float | None = None,
         amp: str | None = None,
     ) -> None:
-        _check_arguments(optimizer, loss, accumulate, clip, amp)
+        _check_arguments(optimizer, loss, amp)
         self.model = model
         self.optimizer = optimizer
         self._loss = loss
         self._evaluate = evaluate
         self._device = torch.device(device) if device is not None else _device_of(model)
         self._batches = Batches(batches)
-        self._accumulate = accumulate
-        self._clip = clip
+        self._accumulate = checked_whole_number(
+            f"TorchTraining(..., accumulate={accumulate!r})", "accumulate", accumulate, _BATCHES
+        )
+        self._clip = (
+            None
+            if clip is None
+            else checked_number(f"TorchTraining(..., clip={clip!r})", "clip", clip, _NORM)
+        )
         self._dtype = _AMP[amp] if amp else None
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=amp == "float16")
         self._bases: dict[str, list[float]] = {}
@@ -154,9 +168,10 @@ class TorchTraining:
             loss = self._loss(self.model, batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TrainingError(
-                "TorchTraining(..., loss=...): loss(model, batch) must return a tensor with "
-                f"one number, but returned {type(loss).__name__} of shape "
-                f"{tuple(getattr(loss, 'shape', ()))}. Average it over the batch."
+                "TorchTraining(..., loss=...)",
+                "loss(model, batch) must return a tensor with one number",
+                f"returned {type(loss).__name__} of shape {tuple(getattr(loss, 'shape', ()))}",
+                "Average it over the batch.",
             )
         return loss
 
@@ -197,8 +212,10 @@ class TorchTraining:
             random.restore()
         if not isinstance(measured, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TrainingError(
-                f"TorchTraining(..., evaluate=...): evaluate(model) must return a mapping, but "
-                f"returned {measured!r}. Example: return {{'val_loss': loss}}."
+                "TorchTraining(..., evaluate=...)",
+                "evaluate(model) must return a mapping",
+                f"returned {measured!r}",
+                "Example: return {'val_loss': loss}.",
             )
         return {name: float(value) for name, value in measured.items()}
 
@@ -254,40 +271,33 @@ class TorchTraining:
         driven = attached_quantities(self.optimizer)
         if driven:
             raise TrainingError(
-                f"TorchTraining(..., {type(self.optimizer).__name__}): run drives the optimizer "
-                f"itself, but {', '.join(sorted(driven))} is attached to a schedule already. Call "
-                "detach() first, or keep your own loop and do not build a TorchTraining."
+                f"TorchTraining(..., {type(self.optimizer).__name__})",
+                "run drives the optimizer itself",
+                f"{', '.join(sorted(driven))} is attached to a schedule already",
+                "Call detach() first, or keep your own loop and do not build a TorchTraining.",
             )
 
 
-def _check_arguments(optimizer: Any, loss: Any, accumulate: Any, clip: Any, amp: Any) -> None:
+def _check_arguments(optimizer: Any, loss: Any, amp: Any) -> None:
     if not getattr(optimizer, "param_groups", None):
         raise InvalidValue(
-            f"TorchTraining(..., optimizer={optimizer!r}): the optimizer must have at least one "
-            "parameter group. Example: torch.optim.SGD(model.parameters(), lr=0.1)."
+            f"TorchTraining(..., optimizer={optimizer!r})",
+            "the optimizer must have at least one parameter group",
+            remedy="Example: torch.optim.SGD(model.parameters(), lr=0.1).",
         )
     if not callable(loss):
         raise InvalidType(
-            f"TorchTraining(..., loss={loss!r}): write a function loss(model, batch) -> tensor."
+            f"TorchTraining(..., loss={loss!r})",
+            "write a function loss(model, batch) -> tensor",
         )
-    if not isinstance(accumulate, int) or isinstance(accumulate, bool) or accumulate < 1:
-        raise InvalidValue(
-            f"TorchTraining(..., accumulate={accumulate!r}): it counts batches per optimizer step "
-            "and must be a whole number of at least 1."
-        )
-    if clip is not None and not clip > 0:
-        raise InvalidValue(
-            f"TorchTraining(..., clip={clip!r}): the largest gradient norm must be above 0. Leave "
-            "it out to clip nothing."
-        )
-    if amp is not None and amp not in _AMP:
-        raise InvalidValue(
-            f"TorchTraining(..., amp={amp!r}): amp must be one of {', '.join(map(repr, _AMP))}."
-        )
+    if amp is not None:
+        checked_choice(f"TorchTraining(..., amp={amp!r})", "amp", amp, list(_AMP))
     if isinstance(optimizer, torch.optim.LBFGS) and amp == "float16":
         raise InvalidValue(
-            "TorchTraining(..., amp='float16'): LBFGS evaluates the loss several times per step, "
-            "which a gradient scaler cannot follow. Use amp='bfloat16', or none."
+            "TorchTraining(..., amp='float16')",
+            "LBFGS evaluates the loss several times per step, which a gradient scaler cannot "
+            "follow",
+            remedy="Use amp='bfloat16', or none.",
         )
 
 
