@@ -4,7 +4,7 @@ import numpy as np
 
 from stepsize.diagnose._view import RunView
 
-__all__ = ["ends_in_the_middle", "is_short", "last_slope"]
+__all__ = ["ends_in_the_middle", "has_no_end", "is_short", "last_slope"]
 
 _LACKING = 0.05
 _NO_END = 0.02
@@ -40,10 +40,10 @@ def ends_in_the_middle(run: RunView) -> bool:
     values = tail.values if len(tail) > 3 else run.rate.values[-5:]
     steps = -np.diff(values)
     smooth = len(steps) > 2 and steps.max() < 0.6 * max(steps.sum(), 1e-300)
-    return bool(smooth) and not _has_no_end(run)
+    return bool(smooth) and not has_no_end(run)
 
 
-def _has_no_end(run: RunView) -> bool:
+def has_no_end(run: RunView) -> bool:
     """Whether the fall is an exponential or a power of time, better than a line or a cosine."""
     falling = run.rate.between(run.leaves_peak_at, run.last)
     positions, values = falling.positions, falling.values

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from stepsize.diagnose._advice import in_two_digits
+from stepsize.diagnose._endings import has_no_end
 from stepsize.diagnose._levels import rule
 from stepsize.diagnose._trend import Array, Fall, Trend
 from stepsize.diagnose._view import RunView
@@ -24,12 +25,12 @@ _DECAYED: Final = 0.3
 _NEAR: Final = 0.05
 _MISSING: Final = 0.02
 _SLOWER: Final = 0.4
-_NO_GAIN: Final = 0.2
 _LITTLE_GAIN: Final = 0.4
-_FITS: Final = 1.5
-_UNEXPLAINED: Final = 0.2
+_FITS: Final = 1.25
+_UNEXPLAINED: Final = 0.18
 _SOME_GAIN: Final = 0.15
-_STRAIGHT: Final = 0.25
+_STRAIGHT: Final = 0.33
+_SURELY_STRAIGHT: Final = 0.45
 _STRAIGHT_PART: Final = 0.08
 
 
@@ -64,7 +65,8 @@ class _Shares:
 
 def _holds_all(run: RunView) -> bool:
     known = len(run.loss) >= _FEWEST_POINTS and run.rate_is_whole and run.descent > 0
-    return known and not run.begins_late and not run.is_multiple
+    # What an endless decay and the sum of the rates bring cannot be told apart.
+    return known and not run.begins_late and not run.is_multiple and not has_no_end(run)
 
 
 @rule(
@@ -81,8 +83,9 @@ def rate_too_low(run: RunView) -> Finding | None:
     two standard errors included, and is not known to bring 0.15 of it (least squares of the loss on
     the logarithm of the sum and on the rate, which leave no more than the noise of the points), and
     the sum still brings something at the end. Or the second half of the summed rate
-    brings a quarter of the whole descent, a twelfth in each of its halves, in a log that holds the
-    beginning: the loss falls almost in a straight line.
+    brings a third of the whole descent, a twelfth in each of its halves, in a log that holds the
+    beginning: the loss falls almost in a straight line, and this is likely; the rest is possible. A
+    rate that decays without an end, as an exponential, says nothing here.
     """
     spent = _spent(run)
     if spent is None or _rose(run, spent):
@@ -153,7 +156,7 @@ def _without_gain(run: RunView, spent: Array) -> Finding | None:
         start=run.first,
         end=run.last,
         numbers={"ratio": ratio, "highest_ratio": highest, "peak": run.peak},
-        level="likely" if highest < _NO_GAIN else "possible",
+        level="possible",
     )
 
 
@@ -207,7 +210,10 @@ def _straight(run: RunView, spent: Array) -> Finding | None:
         return None  # it came in one piece, as at the edge of an epoch
     fits = [_shares(run, spent, measure) for measure in (spent, np.log(spent))]
     shares = min((each for each in fits if each), key=lambda each: each.remainder, default=None)
-    if shares is not None and shares.lowest_decay > _LITTLE_GAIN * shares.sum.size:
+    # Where neither the sum nor the rate explains it, it is not known what brought the fall.
+    if shares is None or not shares.fits(run.loss.noise):
+        return None
+    if shares.lowest_decay > _SOME_GAIN * shares.sum.size:
         return None  # the decay brought it
     return Finding(
         Message(
@@ -220,7 +226,7 @@ def _straight(run: RunView, spent: Array) -> Finding | None:
         start=float(loss.positions[np.argmax(spent >= 0.5)]),
         end=run.last,
         numbers={"share": share, "peak": run.peak},
-        level="likely" if share > 1.5 * _STRAIGHT else "possible",
+        level="likely" if share > _SURELY_STRAIGHT else "possible",
     )
 
 

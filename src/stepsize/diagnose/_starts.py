@@ -125,6 +125,8 @@ def warmup_too_short(run: RunView) -> Finding | None:
         start=run.first,
         end=at,
         numbers={"rise": rise, "warmup": warmup, "advised_warmup": advised},
+        # Where it was lowest at its first points, the beginning of the log may be an odd one.
+        level="likely" if lowest[top] < smooth[0] - loss.noise else "possible",
     )
 
 
