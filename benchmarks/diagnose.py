@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,18 +10,21 @@ from typing import Final
 import numpy as np
 
 from benchmarks.faulty_trainings import trainings
+from benchmarks.log_shapes import FAULTY, HEALTHY
 from benchmarks.published_curves import curves_folder
 from benchmarks.synthetic_runs import FAULTS, SyntheticRun, healthy_run, run_with
-from stepsize.diagnose import RULES, Curve, RunRule, findings
+from stepsize.diagnose import RULES, Curve, RunRule, diagnosis, findings
 from stepsize.logs import read_logs
 
-__all__ = ["Judged", "generated", "main", "published", "sections"]
+__all__ = ["Judged", "generated", "main", "published", "sections", "shaped", "unjoined"]
 
 _PAGE: Final = Path(__file__).parent.parent / "docs" / "en" / "diagnose.md"
 _RUNS: Final = 100
 # The thresholds were chosen with the runs of the seeds 0 to 39 in view.
 _FIRST_SEED: Final = 1_000
 _SEEDS: Final = range(10, 13)
+_SHAPES: Final = 30
+_FIRST_SHAPE: Final = 10_000
 
 _INTRODUCTION: Final = """\
 # Diagnosis: what was wrong with a run, and what to change
@@ -153,6 +156,25 @@ rule says nothing.
 """
 
 
+_SHAPED: Final = """
+## How often it is right: logs as people have them
+
+{count} logs (`benchmarks/log_shapes.py`): healthy ones with heavy-tailed noise, single odd batches,
+gaps, a beginning that lies before the log, a fast start, restarts, endless decays, few epochs; and
+faulty ones, among them evaluations that are not finite, a slow worsening, 4 to 40 evaluations of an
+overfitting, training and validation loss that rise together. Their seeds are others than those with
+which the rules were changed. Of the {quiet} healthy logs, {silent} have no finding; {certain} of
+the {false} false findings are certain. Of the {faulty} faults {found} were found.
+"""
+
+_UNJOINED: Final = """
+## How often it is right: published logs as they lie
+
+The {count} logs of arXiv 2501.18965, each alone: {resumed} of them begin where another ended, with
+the cooldown. {wrong} of these are called diverged; of all of them, {diverged} is, and it did.
+"""
+
+
 @dataclass(frozen=True)
 class Judged:
     """What was said about a run whose faults are known.
@@ -178,6 +200,8 @@ def main() -> None:
     good = [each for each in trained if not each.faults]
     known = list(published(folder))
     right = [each for each in known if not each.faults]
+    shapes = list(shaped(_SHAPES, _FIRST_SHAPE))
+    alone = list(unjoined(folder))
     _PAGE.write_text(
         "\n".join(
             [
@@ -200,6 +224,13 @@ def main() -> None:
                     low=sum("rate_too_low" in each.faults - each.said for each in known),
                 ),
                 *_table(known),
+                _UNJOINED.format(
+                    count=len(alone),
+                    resumed=sum(resumed for resumed, _ in alone),
+                    wrong=sum(resumed and "diverged" in said for resumed, said in alone),
+                    diverged=sum("diverged" in said for _, said in alone),
+                ).rstrip("\n"),
+                _shaped_text(shapes).rstrip("\n"),
                 "",
                 *sections(),
             ]
@@ -242,6 +273,41 @@ def published(folder: Path) -> Iterator[Judged]:
     for path in sorted((folder / "multipowerlaw").glob("csv_*/*.csv")):
         constant = path.name.startswith("constant")
         yield _judged(_one(path), frozenset({"never_decayed"} if constant else ()))
+
+
+def unjoined(folder: Path) -> Iterator[tuple[bool, frozenset[str]]]:
+    """Of each published log as it lies: whether it was resumed, and what is said."""
+    with (folder / "lr_scheduling" / "index.csv").open() as file:
+        for row in csv.DictReader(file):
+            run = _one(folder / "lr_scheduling" / "csv" / row["file"])
+            said = frozenset(each.rule for each in findings(run))
+            yield row["resume_from"] == "True", said
+
+
+def shaped(count: int, first_seed: int) -> Iterator[tuple[Judged, tuple[str, ...]]]:
+    """Logs as people have them, ``count`` of each kind; with the levels of false findings."""
+    kinds = [*((make, frozenset[str]()) for make in HEALTHY), *FAULTY.items()]
+    for index, (make, faults) in enumerate(kinds):
+        for seed in range(first_seed, first_seed + count):
+            log = make(np.random.default_rng([seed, index]))
+            said = diagnosis(log).findings
+            false = tuple(each.level for each in said if not faults)
+            yield Judged(frozenset(each.rule for each in said), faults), false
+
+
+def _shaped_text(shapes: Sequence[tuple[Judged, tuple[str, ...]]]) -> str:
+    healthy = [each for each, _ in shapes if not each.faults]
+    faulty = [each for each, _ in shapes if each.faults]
+    false = [level for _, levels in shapes for level in levels]
+    return _SHAPED.format(
+        count=len(shapes),
+        quiet=len(healthy),
+        silent=sum(not each.said for each in healthy),
+        false=len(false),
+        certain=false.count("certain"),
+        faulty=len(faulty),
+        found=sum(bool(each.said & each.faults) for each in faulty),
+    )
 
 
 def sections() -> Iterator[str]:

@@ -183,6 +183,17 @@ def _diverged(random: Random) -> SyntheticRun:
     return draft.finished("diverged", allowed=("spikes", "plateau_at_high_rate", "overfitting"))
 
 
+def _at_chance(random: Random) -> SyntheticRun:
+    draft = _healthy(random)
+    total = len(draft.rates)
+    classes = int(random.choice([2, 10, 100, 1_000]))
+    since = np.maximum(np.arange(total) - 3 * total // _LOGGED, 0)
+    blown_up = random.uniform(0, 5) * np.exp(-since / (0.02 * total)) * (since > 0)
+    draft.loss = np.log(classes) * (1 + blown_up * (random.random() < 0.5))
+    draft.noise = float(random.uniform(0.001, 0.01))
+    return draft.finished("never_learnt", allowed=("diverged", "noisy_evaluation"))
+
+
 def _spikes(random: Random) -> SyntheticRun:
     draft = _healthy(random)
     total = len(draft.rates)
@@ -338,6 +349,7 @@ def _noisy_evaluation(random: Random) -> SyntheticRun:
 
 _MAKERS: Final[Mapping[str, Callable[[Random], SyntheticRun]]] = {
     "diverged": _diverged,
+    "never_learnt": _at_chance,
     "spikes": _spikes,
     "oscillation": _oscillation,
     "plateau_at_high_rate": _plateau,

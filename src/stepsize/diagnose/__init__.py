@@ -2,7 +2,8 @@
 
 _taken     which curve was taken for what         _view     what a rule sees of the run
 _levels    what a rule is, and how sure           _trend    levels, noise and falls of a noisy curve
-_divergence, _loss, _starts, _height, _decay, _unit, _evaluation, _groups   the rules
+_divergence, _learning, _loss, _starts, _height, _decay, _endings, _unit, _evaluation, _groups
+           the rules                                _advice   what several of them advise
 _diagnosis   all rules, applied                   _names    curves beside the losses and the rates
 """
 

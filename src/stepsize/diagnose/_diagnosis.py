@@ -13,6 +13,7 @@ from stepsize.diagnose import (
     _evaluation,
     _groups,
     _height,
+    _learning,
     _loss,
     _starts,
     _unit,
@@ -27,6 +28,7 @@ __all__ = ["RULES", "Diagnosis", "diagnosis", "findings"]
 
 RULES: Final[tuple[RunRule, ...]] = (
     _divergence.diverged,
+    _learning.never_learnt,
     _loss.spikes,
     _loss.oscillation,
     _loss.plateau_at_high_rate,

@@ -10,6 +10,7 @@ from stepsize.diagnose._advice import restarted
 from stepsize.diagnose._levels import rule
 from stepsize.diagnose._trend import Trend
 from stepsize.diagnose._view import Curve, RunView, cleaned, ordered
+from stepsize.learning import Verdict, judged
 from stepsize.messages import Message
 from stepsize.rules import Finding
 from stepsize.statistics import expected_minimum
@@ -27,8 +28,7 @@ _MOST_RISES: Final = 3
 _CREEPS: Final = 0.03
 _CREEPS_ERRORS: Final = 6.0
 _CREEPS_FOR: Final = 0.25
-_FLAT: Final = 0.01
-_CLASSES: Final = (2, 3, 4, 5, 6, 8, 10, 20, 26, 50, 100, 200, 256, 1_000, 32_000, 50_257, 50_304)
+_MOST_JUDGED: Final = 1_500
 
 
 def _is_judged(run: RunView) -> bool:
@@ -55,14 +55,18 @@ def diverged(run: RunView) -> Finding | None:
     above its lowest window by more than 15 % of the descent to that (30 % where there are fewer
     than 30 points) and by 8 times its noise, and not because the rate came back, as at a warm
     restart; or it was above its beginning in the median of the run, and is no lower at the end; or
-    it stayed at the loss of a guess; or it rose slowly over a quarter of the run to the end, by 3 %
-    of the descent and 6 standard errors. The loss on training data at evaluations is judged too.
+    it rose slowly over a quarter of the run to the end, by 3 % of the descent and 6 standard
+    errors; or the judgement that a guard follows (``stepsize.learning``) finds it un-learnt or dead
+    at the end. It is certain only where that agrees. The loss on training data at evaluations is
+    judged too.
     """
     found = _not_finite(run)
     if found is not None:
         return found
     for curve in _judged(run):
-        found = _lost(run, curve) or _never_fell(run, curve) or _crept_up(run, curve)
+        found = _never_fell(run, curve)
+        if found is None and not _ends_at_its_lowest(curve):
+            found = _lost(run, curve) or _crept_up(run, curve) or _unlearnt(run, curve)
         if found is not None:
             return found
     return None
@@ -73,6 +77,12 @@ def _judged(run: RunView) -> Iterator[Trend]:
     if len(run.evaluated[0]):
         yield cleaned(run.evaluated)
     yield run.loss if len(run.loss) else run.evaluation
+
+
+def _ends_at_its_lowest(loss: Trend) -> bool:
+    if len(loss) < _FEWEST:
+        return False
+    return float(np.median(loss.values[-3:])) <= float(loss.windows[1].min())
 
 
 # ------------------------------------------------------------------ not finite
@@ -179,9 +189,8 @@ def _lost(run: RunView, loss: Trend) -> Finding | None:
     later = middles[above & (np.arange(len(levels)) >= lowest)]
     since = float(later[0]) if len(later) else float(end.positions[0])
     numbers = {"lowest": float(levels[lowest]), "ended": ended, "noise": near.noise}
-    level = "certain" if len(loss) >= _MANY and 3 * _LOST * descent < lost else "likely"
-    if not descent > 0:
-        level = "likely"
+    sure = len(loss) >= _MANY and descent > 0 and lost > 3 * _LOST * descent
+    level = "certain" if sure and _judgement(loss).is_trouble else "likely"
     return Finding(
         Message(
             "The loss was {lowest:number} at {at:message} and ended at {ended:number}: "
@@ -264,10 +273,6 @@ def _rate_came_back(run: RunView, loss: Trend, lowest_at: float, level: float) -
 def _never_fell(run: RunView, loss: Trend) -> Finding | None:
     if len(loss) < _MANY or run.begins_late:
         return None
-    return _above_its_beginning(run, loss) or _at_chance(run, loss)
-
-
-def _above_its_beginning(run: RunView, loss: Trend) -> Finding | None:
     first = loss.values[:3]
     # After the very first update it may have exploded.
     began = min(float(first[0]), float(np.median(first)))
@@ -287,31 +292,6 @@ def _above_its_beginning(run: RunView, loss: Trend) -> Finding | None:
         start=run.first,
         end=run.last,
         numbers={"began": began, "median": loss.level, "ended": ended},
-    )
-
-
-def _at_chance(run: RunView, loss: Trend) -> Finding | None:
-    levels = loss.windows[1]
-    level = loss.level
-    if not level > 0 or float(np.ptp(levels)) > 2 * _FLAT * level or loss.fall.exceeds(3):
-        return None
-    classes = [count for count in _CLASSES if abs(level - math.log(count)) < _FLAT * level]
-    if not classes:
-        return None
-    return Finding(
-        Message(
-            "The loss is {level:number} from the beginning to the end, that of a guess among "
-            "{classes:count} classes: it learnt nothing.",
-            level=level,
-            classes=classes[0],
-        ),
-        Message(
-            "See that gradients arrive and that labels belong to their inputs; then find the rate: "
-            "stepsize.find.range_test(training)."
-        ),
-        start=run.first,
-        end=run.last,
-        numbers={"level": level, "classes": classes[0]},
     )
 
 
@@ -364,3 +344,32 @@ def _rate_rises(run: RunView, after: Trend) -> bool:
         return False
     first, last = (run.rate_at(float(after.positions[index])) for index in (0, -1))
     return first is not None and last is not None and last > 1.1 * first
+
+
+# ------------------------------------------------------------------ as the guard judges
+
+
+def _judgement(loss: Trend) -> Verdict:
+    """What a guard that saw the curve would say at its end."""
+    parts = np.array_split(loss.values, min(len(loss), _MOST_JUDGED))
+    return judged([float(np.median(each)) for each in parts])
+
+
+def _unlearnt(run: RunView, loss: Trend) -> Finding | None:
+    if len(loss) < _MANY or run.begins_late:
+        return None
+    verdict = _judgement(loss)
+    lowest_at = float(loss.positions[np.argmin(loss.values)])
+    if not verdict.is_trouble or verdict.kind == "spiking":
+        return None
+    if _rate_came_back(run, loss, lowest_at, verdict.level):
+        return None
+    since = float(loss.positions[-1 - min(verdict.since, len(loss) - 1)])
+    return Finding(
+        Message("As a guard would judge, {reason:message}.", reason=verdict.reason),
+        restarted(run, since),
+        start=since,
+        end=run.last,
+        numbers={"level": verdict.level, "began": verdict.start},
+        level="possible",
+    )

@@ -22,7 +22,7 @@ _RISEN_BESIDE_TRAINING: Final = 0.05
 _MOSTLY: Final = 0.75
 _FEWEST_STEPS: Final = 3
 _NOISY_EVALUATIONS: Final = 10
-_NOISY: Final = 0.04
+_NOISY: Final = 0.06
 _WANTED: Final = 0.01
 _MOST_TIMES: Final = 10.0
 
@@ -150,7 +150,7 @@ def _has_many_evaluations(run: RunView) -> bool:
 def noisy_evaluation(run: RunView) -> Finding | None:
     """The evaluations differ more by chance than by training: rules and choices on them are bets.
 
-    From one evaluation to the next the validation loss scatters by more than 4 % of its descent,
+    From one evaluation to the next the validation loss scatters by more than 6 % of its descent,
     and by more than it surely fell in the second half of the run.
     """
     held = run.evaluation

@@ -93,8 +93,8 @@ def warmup_too_short(run: RunView) -> Finding | None:
     top = int(np.argmax(risen[: len(early)]))
     rise = float(risen[top])
     later = risen[len(early) :]
-    calm = loss.between(float(early.positions[top]), run.last).noise
-    if not rise > max(_BUMP * run.descent, _BUMP_NOISE * max(calm, loss.noise)):
+    calm = max(loss.between(float(early.positions[top]), run.last).noise, early.noise, loss.noise)
+    if not rise > max(_BUMP * run.descent, _BUMP_NOISE * calm):
         return None
     if int(np.sum(risen[: len(early)] > rise / 2)) < _FEWEST_IN_BUMP:
         return None

@@ -35,7 +35,7 @@ def _knows_its_rates(run: RunView) -> bool:
     instead_of=(
         *("decay_ended_early", "never_decayed", "ended_before_cooldown", "warmup_too_short"),
         *("warmup_too_long", "rate_too_low", "plateau_at_high_rate", "oscillation", "spikes"),
-        "noisy_evaluation",
+        *("noisy_evaluation", "never_learnt"),
     ),
     applies=_knows_its_rates,
 )

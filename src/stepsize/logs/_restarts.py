@@ -1,5 +1,6 @@
 """Counters that begin again with each epoch, put together."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,7 @@ from stepsize.messages import Message
 
 __all__ = ["JoinedEpochs", "joined_epochs"]
 
-# An evaluation at the end of each epoch may have counted its own batches.
-_WITH_AN_EPOCH: Final = 0.4
+_MOST_EPOCHS: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,8 @@ def joined_epochs(
     pairs = [(row[epoch], row[counter]) for row in rows if epoch in row and counter in row]
     if not all(number.is_integer() for number, _ in pairs):
         return None
-    falls = [(before, after) for before, after in pairwise(pairs) if after[1] < before[1]]
-    with_epoch = sum(after[0] > before[0] for before, after in falls)
-    if not falls or with_epoch < _WITH_AN_EPOCH * len(falls):
+    if not _begins_again(pairs):
         return None
-    if any(after[0] < before[0] for before, after in pairwise(pairs)):
-        return None  # a second run
     size = per_epoch or _highest(pairs)
     first = min([1.0, *(number for number, _ in pairs)])
     return JoinedEpochs(
@@ -66,6 +62,21 @@ def joined_epochs(
             size=size,
         ),
     )
+
+
+def _begins_again(pairs: Sequence[tuple[float, float]]) -> bool:
+    """Whether most epochs begin to count below what the one before reached, and none comes again.
+
+    An evaluation at the end of an epoch may have counted its own batches.
+    """
+    epochs: dict[float, list[float]] = {}
+    for before, after in pairwise([(-math.inf, 0.0), *pairs]):
+        if after[0] < before[0]:
+            return False  # a second run
+        epochs.setdefault(after[0], []).append(after[1])
+    counted = list(epochs.values())
+    again = sum(later[0] < max(earlier) for earlier, later in pairwise(counted))
+    return again > 0 and again >= _MOST_EPOCHS * (len(counted) - 1)
 
 
 def _positions(
