@@ -168,7 +168,7 @@ def content_of(path: Path) -> str:
 
 
 def _all_of(found: Run) -> Any:
-    curves = {**found.quantities, **found.metrics, **found.superseded}
+    curves = {**found.quantities, **found.metrics}
     read = {name: (each.positions.tolist(), each.values.tolist()) for name, each in curves.items()}
     overview = np.stack(found.overview("loss", 3)).tolist()
     return found, found.config, found.summary, read, found.decisions, overview

@@ -34,6 +34,9 @@ __all__ = [
 BUSY_SECONDS: Final = 10.0
 
 _LARGEST_CELL: Final = 256 * 1024 * 1024
+_SCHEMA: Final = """
+    SELECT name, type, sql, (SELECT max(hidden) FROM pragma_table_xinfo(found.name))
+    FROM sqlite_schema AS found"""
 _PLAIN: Final = re.compile(r"CREATE TABLE\b")
 
 
@@ -200,12 +203,11 @@ def _is_run_file(connection: sqlite3.Connection, call: str) -> bool:
 
 def _require_plain_tables(connection: sqlite3.Connection, call: str) -> None:
     """A view or a computed column could make any number of rows out of a few bytes."""
-    for name, kind, text in connection.execute("SELECT name, type, sql FROM sqlite_schema"):
+    for name, kind, text, hidden in connection.execute(_SCHEMA):
         if name not in TABLES:
             continue
         is_plain = kind == "table" and isinstance(text, str) and _PLAIN.match(text) is not None
-        columns = connection.execute("SELECT hidden FROM pragma_table_xinfo(?)", (name,))
-        if not is_plain or any(hidden for (hidden,) in columns):
+        if not is_plain or hidden:
             raise damaged(call, f"{name!r} is not a plain table")
 
 

@@ -17,6 +17,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from stepsize.checks import MOST_STEPS, Range, checked_instance, checked_whole_number
 from stepsize.driving import Driven, Driver, Progress, load, reasons_of, save
 from stepsize.errors import InvalidType, StateError, StateMismatch, StepsizeWarning
 from stepsize.files import ContentStore, remove_all_but, write_whole
@@ -31,6 +32,8 @@ __all__ = ["Checkpoints"]
 
 _VERSIONS: Final = (1, 2)
 _CHECKPOINTS_KEPT: Final = 2
+_COUNTS: Final = ("position", "consumed", "skipped", "skipped_in_a_row")
+_FROM_0: Final = Range(minimum=0, maximum=MOST_STEPS)
 _NAMES = r"checkpoint-\d{12,}\.json"
 _DECISIONS: Mapping[str, type[Decision]] = {each.__name__: each for each in (Scale, Rewind, Stop)}
 
@@ -146,11 +149,11 @@ class Checkpoints:
             driven, differences = read(loop, body)
             ring = [
                 (
-                    each["position"],
+                    _count("position", each["position"]),
                     str(each["snapshot"]),
                     SavedBeside(
-                        each["consumed"],
-                        tuple(each["losses"]),
+                        _count("consumed", each["consumed"]),
+                        tuple(map(_loss, each["losses"])),
                         loop.driver.states(read(loop, each)[0]),
                     ),
                 )
@@ -242,13 +245,33 @@ def _saved_decision(decision: Decision) -> dict[str, Any]:
 
 
 def _read_progress(saved: Mapping[str, Any]) -> RunProgress:
-    decisions: Sequence[tuple[int, str, Mapping[str, Any]]] = saved["decisions"]
-    plain = {key: value for key, value in saved.items() if key not in ("passing", "decisions")}
+    first, stopped = saved["first_loss"], saved["stopped"]
     return RunProgress(
-        **plain,
-        passing=set(saved["passing"]),
-        decisions=[(at, _read_decision(kind, given)) for at, kind, given in decisions],
+        **{name: _count(name, saved[name]) for name in _COUNTS},
+        passing={_count("passing", each) for each in saved["passing"]},
+        first_loss=None if first is None else _loss(first),
+        losses=[_loss(each) for each in saved["losses"]],
+        stopped=None if stopped is None else _text(stopped),
+        decisions=[
+            (_count("position", at), _read_decision(kind, given))
+            for at, kind, given in saved["decisions"]
+        ],
     )
+
+
+def _count(name: str, saved: Any) -> int:
+    return checked_whole_number("RunProgress(...)", name, saved, _FROM_0)
+
+
+def _loss(saved: Any) -> float:
+    """Any number, NaN too."""
+    if isinstance(saved, bool) or not isinstance(saved, int | float):
+        raise InvalidType("RunProgress(...)", "a loss is a number", f"is {saved!r}")
+    return float(saved)
+
+
+def _text(saved: Any) -> str:
+    return checked_instance("RunProgress(...)", "stopped", saved, str, "a text", "")
 
 
 def _read_decision(kind: str, saved: Mapping[str, Any]) -> Decision:
