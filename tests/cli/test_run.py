@@ -384,15 +384,18 @@ def test_an_absolute_schedule_gives_the_rates_themselves(folder: Path) -> None:
             "'--report': no: .*no such folder",
         ),
         (["bowl.py", "--steps", "5", "--record", "no/where.db"], "'--record': .*no such folder"),
-        (["bowl.py", "--steps", "5", "--metric", "loss"], "--metric loss: .* no room"),
-        (["bowl.py", "--steps", "399", "--level", "fast"], "--level fast: .* begin at 400"),
+        (["bowl.py", "--steps", "5", "--metric", "loss"], "--metric is about trials.* no room"),
+        (
+            ["bowl.py", "--steps", "399", "--level", "fast"],
+            "--level is about trials.* begin at 400",
+        ),
         (
             ["bowl.py", "--steps", "5", "--rate", "1", "--level", "fast"],
-            "--level fast: it is about",
+            "--level is about the search",
         ),
         (
             ["bowl.py", "--steps", "5", "--schedule", "Hold(5)", "--metric", "loss"],
-            "--metric loss: it is about",
+            "--metric is about the search",
         ),
         (["bowl.py", "--steps", "300", "--metric", "bleu"], "--metric must be one of.*'val_loss'"),
         (["bowl.py", "--steps", "5", "--record", "bowl.py"], "'--record': .*bowl.py"),

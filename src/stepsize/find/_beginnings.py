@@ -221,6 +221,6 @@ class Beginnings:
         return (self._untrained - trial.loss) / abs(self._untrained)
 
 
-def as_good(loss: float, best: float, untrained: float) -> bool:
+def as_good(loss: float, best: float, untrained: float, part: float = _PART_OF_FALL) -> bool:
     """Whether ``loss`` is as good as the lowest one, but for a small part of it and of the fall."""
-    return loss - best <= min(_PART_OF_FALL * (untrained - best), _PART_OF_LOSS * abs(best))
+    return loss - best <= min(part * (untrained - best), _PART_OF_LOSS * abs(best))

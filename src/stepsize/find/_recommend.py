@@ -64,7 +64,7 @@ def recommend(
         training: What is trained, before its first step.
         steps: Length of the run, in optimizer steps, >= 200.
         level: How much may be spent: "fast", without a second look; "default"; or "thorough", with
-            longer trials and a second look at up to four rates. ``stepsize.find.levels.LEVELS`` has
+            longer trials and a second look at up to five rates. ``stepsize.find.levels.LEVELS`` has
             the limits; docs/en/autopilot.md has what they cost and reached. Evaluations, one per
             trial and one before, come on top.
         metric: What ``evaluate`` measures that is to be lowered: "val_loss", "loss", or the only

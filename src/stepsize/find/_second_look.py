@@ -22,8 +22,10 @@ from stepsize.words import number_text
 __all__: list[str] = []
 
 _BELOW_VERTEX = 2.0
-# Where no higher rate was worse.
-_RAISED = 1.25
+# By how much of the fall a fork may be behind the best and still be as good.
+_AS_GOOD = 0.003
+# Beyond the highest fork where that was best, and between forks that were as good.
+_RAISED_BEYOND, _RAISED = 1.8, 1.25
 _UNCOMPARED = 1.5
 _MOST_LOWERINGS = 3
 _NOISE = 2.5
@@ -193,7 +195,7 @@ class _Forks:
         if self.trials[0].ended is not None:
             return self._lowered(call)
         best = min(each.loss for each in self.trials)
-        good = [each for each in self.trials if as_good(each.loss, best, untrained)]
+        good = [each for each in self.trials if as_good(each.loss, best, untrained, _AS_GOOD)]
         chosen = good[0]
         self._runner.restore(self._ends[chosen.rate])
         fields = {"low": self.trials[0].rate, "high": self.trials[-1].rate, "best": chosen.rate}
@@ -203,7 +205,7 @@ class _Forks:
                 low=self.trials[0].rate,
                 high=chosen.rate,
             )
-            return chosen, chosen.rate * _RAISED, reason
+            return chosen, chosen.rate * _RAISED_BEYOND, reason
         if len(good) > 1:
             reason = Message(
                 "at a second look, from {low:rate 2} to {high:rate 2}, {best:rate 2} was as good "

@@ -66,6 +66,6 @@ class Level:
 
 LEVELS: Final = {
     "fast": Level(1.25, 0.03, 0.0, 0, 400),
-    "default": Level(1.7, 0.05, 0.05, 3, 200),
-    "thorough": Level(2.4, 0.09, 0.08, 4, 200),
+    "default": Level(1.7, 0.05, 0.05, 4, 200),
+    "thorough": Level(2.4, 0.09, 0.08, 5, 200),
 }

@@ -1,4 +1,4 @@
-"""What ``stepsize run`` starts with: the rate and the plan, given or found, and why.
+"""What a run starts with: the rate and the plan, given or found, and why.
 
 Nothing is printed here: a :class:`Preparation` holds what there is to say.
 """
@@ -8,6 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from stepsize.checks import (
+    RATE,
+    STEPS,
+    checked_choice,
+    checked_instance,
+    checked_number,
+    checked_whole_number,
+)
 from stepsize.errors import InvalidValue, TrainingError
 from stepsize.estimates import Estimate
 from stepsize.find import RangeTest, Recommendation, range_test, recommend
@@ -26,29 +34,30 @@ from stepsize.signals import Sink
 from stepsize.training import Training
 from stepsize.words import number_text
 
-__all__ = ["Level", "Preparation", "Wanted", "Watch", "prepare"]
+__all__ = ["Level", "Preparation", "Progress"]
 
 Level: TypeAlias = Literal["fast", "default", "thorough"]
-Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Sink]]
-"""By a title and how many steps there are at most: who is told of them."""
+Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Sink]]
+"""By a title and how many steps there are at most: a sink that shows them, such as ``LiveLine``."""
 
 _SWEEP: Final = 100
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line asks for.
+    """What was asked for.
 
     Args:
         steps: Length of the run.
         schedule: None for a plan.
-        rate: ``"auto"`` for one that is found, ``"keep"`` for the one in the file, or a number.
+        rate: ``"auto"`` for one that is found, ``"keep"`` for the optimizer's own, or a number.
             None for "auto" without a schedule, and "keep" with one.
         level: How much the search may cost; None if nothing was said.
         metric: What the search is to lower; None for what ``recommend`` chooses.
 
     Raises:
-        InvalidValue: Two of them contradict each other.
+        InvalidType: A value has the wrong type.
+        InvalidValue: A value is out of range, or two of them contradict each other.
     """
 
     steps: int
@@ -58,33 +67,52 @@ class Wanted:
     metric: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_each()
         if isinstance(self.schedule, Absolute) and self.rate not in (None, "keep"):
             raise InvalidValue(
-                f"--schedule '{self.schedule!r}' --rate {self.rate}",
+                f"autopilot(..., schedule={self.schedule!r}, rate={self.rate!r})",
                 "the values of an Absolute schedule are the rates themselves",
-                "there is another rate",
-                "Leave out --rate, or give a schedule that is not Absolute.",
+                f"{self.rate} is another one",
+                "Leave out {rate}, or give a schedule that is not Absolute.",
                 "rate",
             )
-        for option, value in (("--level", self.level), ("--metric", self.metric)):
-            if value is None:
-                continue
-            call = f"{option} {value}"
-            if not self.is_searched:
-                raise InvalidValue(
-                    call,
-                    "it is about the search for a rate and a plan",
-                    "--schedule and a --rate other than 'auto' leave that out",
-                    f"Leave out {option}, or these.",
-                )
-            if self.steps < self.fewest:
-                raise InvalidValue(
-                    call,
-                    "it is about trials",
-                    f"a run of {self.steps} steps has no room for them: they begin at "
-                    f"{self.fewest}",
-                    f"Leave out {option}, or train longer.",
-                )
+        for name, value in (("level", self.level), ("metric", self.metric)):
+            if value is not None:
+                self._require_trials(name, value)
+
+    def _check_each(self) -> None:
+        call = f"autopilot(..., steps={self.steps!r}, rate={self.rate!r}, level={self.level!r})"
+        checked_whole_number(call, "steps", self.steps, STEPS)
+        if self.schedule is not None:
+            remedy = "Example: schedule=Cosine(1000)."
+            checked_instance(
+                call, "schedule", self.schedule, (Schedule, Absolute), "a schedule", remedy
+            )
+        if isinstance(self.rate, str):
+            checked_choice(call, "rate", self.rate, ["auto", "keep"])
+        elif self.rate is not None:
+            checked_number(call, "rate", self.rate, RATE)
+        if self.level is not None:
+            checked_choice(call, "level", self.level, list(LEVELS))
+
+    def _require_trials(self, name: str, value: str) -> None:
+        call = f"autopilot(..., {name}={value!r})"
+        if not self.is_searched:
+            raise InvalidValue(
+                call,
+                f"{{{name}}} is about the search for a rate and a plan",
+                "a schedule, or a rate other than 'auto', leaves that out",
+                f"Leave out {{{name}}}, or these.",
+                name,
+            )
+        if self.steps < self.fewest:
+            raise InvalidValue(
+                call,
+                f"{{{name}}} is about trials",
+                f"a run of {self.steps} steps has no room for them: they begin at {self.fewest}",
+                f"Leave out {{{name}}}, or train longer.",
+                name,
+            )
 
     @property
     def is_searched(self) -> bool:
@@ -122,34 +150,34 @@ class Preparation:
     advice: Recommendation | None = None
 
 
-def prepare(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
+def prepare(training: Training, wanted: Wanted, progress: Progress) -> Preparation:
     """Find what was not given.
 
     Raises:
         TrainingError: No rate can be recommended; the message says why, and what helps.
-        InvalidValue: The groups' base rates are all 0, so that no factor leads to a rate; or the
-            command line asks for what is not measured.
+        InvalidValue: The groups' base rates are all 0, so that no factor leads to a rate; or a
+            metric is asked for that is not measured.
     """
     if all(group.base == 0 for group in training.groups):
         raise InvalidValue(
-            "stepsize run",
+            "autopilot(...)",
             "rates are multiples of the groups' base rates",
             "these are all 0, so nothing would be trained",
-            "Give the optimizer in the file any lr above 0.",
+            "Give the optimizer any lr above 0.",
         )
     if wanted.is_searched and wanted.steps >= wanted.fewest:
-        return _recommended(training, wanted, watch)
+        return _recommended(training, wanted, progress)
     if wanted.rate == "auto" or wanted.is_searched:
-        return _range_tested(training, wanted, watch)
+        return _range_tested(training, wanted, progress)
     return _given(training, wanted)
 
 
 # ------------------------------------------------------------------ a search
 
 
-def _recommended(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
+def _recommended(training: Training, wanted: Wanted, progress: Progress) -> Preparation:
     level = wanted.level or "default"
-    with watch("rate search", LEVELS[level].most_steps(wanted.steps)) as sink:
+    with progress("rate search", LEVELS[level].most_steps(wanted.steps)) as sink:
         advice = recommend(training, wanted.steps, level, metric=wanted.metric, sinks=[sink])
     own = advice.head_start.steps
     return Preparation(
@@ -188,13 +216,9 @@ def _recommended(training: Training, wanted: Wanted, watch: Watch) -> Preparatio
     )
 
 
-def _range_tested(training: Training, wanted: Wanted, watch: Watch) -> Preparation:
-    with watch("range test", _SWEEP) as sink:
-        found = range_test(
-            training,
-            steps=_SWEEP,
-            sinks=[sink],
-        )
+def _range_tested(training: Training, wanted: Wanted, progress: Progress) -> Preparation:
+    with progress("range test", _SWEEP) as sink:
+        found = range_test(training, steps=_SWEEP, sinks=[sink])
     _require_tried(found)
     planned = _plan(training, wanted)
     schedule = planned.schedule if isinstance(planned, RunPlan) else planned
@@ -261,7 +285,7 @@ def _given(training: Training, wanted: Wanted) -> Preparation:
         why = Message("the rate is the one that was given.")
     else:
         rate = max(group.base for group in training.groups)
-        why = Message("the rate is the one in the file.")
+        why = Message("the rate is the optimizer's own.")
     return Preparation(
         schedule,
         settings,
@@ -280,7 +304,7 @@ def _plan(training: Training, wanted: Wanted) -> RunPlan | Schedule | Absolute:
     plan = default_plan(wanted.steps, beta2)
     if isinstance(wanted.rate, float):
         rate = wanted.rate
-        plan = replace(plan, peak=Estimate(rate, rate, rate, Message("as given"), "--rate"))
+        plan = replace(plan, peak=Estimate(rate, rate, rate, Message("as given"), "the caller"))
     return plan
 
 

@@ -1,10 +1,9 @@
-"""The run of ``stepsize run``: what was prepared is driven, under guard if wanted."""
+"""The run itself: what was prepared is driven, under guard if wanted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.cli.preparation import Preparation
-from stepsize.cli.training_file import described
+from stepsize.automatic._preparation import Preparation
 from stepsize.controllers import Guard, Primed
 from stepsize.driving import Policy, named_by_group
 from stepsize.errors import StepsizeError, TrainingError
@@ -15,7 +14,7 @@ from stepsize.schedules import Absolute, Schedule
 from stepsize.signals import Controller, Sink, Tick
 from stepsize.training import Outcome, Training, run
 
-__all__ = ["Execution", "execute", "is_guarded"]
+__all__: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -102,3 +101,12 @@ def _tell_head_start(training: Training, advice: Recommendation, sinks: Sequence
         tick = Tick(position, named_by_group("lr", names, rates), {"loss": loss})
         for sink in sinks:
             sink(tick)
+
+
+def described(error: Exception) -> str:
+    """Type, text and place of what user code raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    line = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})" if trace else ""
+    return f"{type(error).__name__}: {error}{line}"
