@@ -162,15 +162,19 @@ ATTACHMENTS: Mapping[str, Callable[[Loop], None]] = {
 """By name, what prepares a loop: its optimizers as the code builds them, and how it attaches."""
 
 
+def by_calls(optimizer: torch.optim.Optimizer, plan: Any) -> Scheduler:
+    return Scheduler(optimizer, plan, counts="calls")
+
+
 def in_sequence(optimizer: torch.optim.Optimizer) -> Any:
-    warmup, rest = Scheduler(optimizer, Linear(6, 0.25, 1)), Scheduler(optimizer, Cosine(30))
+    warmup, rest = by_calls(optimizer, Linear(6, 0.25, 1)), by_calls(optimizer, Cosine(30))
     return torch.optim.lr_scheduler.SequentialLR(optimizer, [warmup, rest], milestones=[6])
 
 
 SCHEDULERS: Mapping[str, Callable[[torch.optim.Optimizer], Any]] = {
-    "calls": lambda optimizer: Scheduler(optimizer, CURVE),
+    "calls": lambda optimizer: by_calls(optimizer, CURVE),
     "updates": lambda optimizer: Scheduler(optimizer, CURVE, counts="updates"),
-    "absolute": lambda optimizer: Scheduler(optimizer, Absolute(Linear(60, 0.5, 0.25))),
+    "absolute": lambda optimizer: by_calls(optimizer, Absolute(Linear(60, 0.5, 0.25))),
     "in_sequence": in_sequence,
 }
 """By name, a torch scheduler on an optimizer."""

@@ -22,6 +22,7 @@ from stepsize.torch.attaching._attachment import Attachment
 from stepsize.torch.attaching._driven_optimizer import Clock, DrivenOptimizer, OptimizerLike
 from stepsize.torch.attaching._lint import advise, checked_steps
 from stepsize.torch.attaching._rewinds import Rewinds
+from stepsize.torch.attaching._unwrapping import hidden_optimizers, unwrapped
 from stepsize.training import Ring
 
 __all__ = ["attach", "checked_optimizers", "refuse_without_effect", "rules_by_optimizer"]
@@ -191,6 +192,17 @@ def _warn_without_hooks(driven: Sequence[DrivenOptimizer]) -> None:
             kinds=unhooked,
         )
         warnings.warn(str(message), StepsizeWarning, stacklevel=3)
+    for each in driven:
+        hidden = () if each.hooked else tuple(hidden_optimizers(each.optimizer))
+        if hidden:
+            message = Message(
+                "attach(...): {kind:name} shows groups of one optimizer, and holds others in "
+                "{names:names}, which are not driven. Give all of them: attach([first, second], "
+                "...).",
+                kind=each.kind,
+                names=hidden,
+            )
+            warnings.warn(str(message), StepsizeWarning, stacklevel=3)
 
 
 # ------------------------------------------------------------------ what was given
@@ -203,7 +215,8 @@ def checked_optimizers(given: Any) -> Sequence[OptimizerLike]:
         InvalidType: Something has no ``param_groups``, or hooks that do not work.
         InvalidValue: There are none, or one is there twice.
     """
-    optimizers = cast(Sequence[Any], given if isinstance(given, list | tuple) else [given])
+    several = cast(Sequence[Any], given if isinstance(given, list | tuple) else [given])
+    optimizers = [unwrapped(each) for each in several]
     for optimizer in optimizers:
         kind, groups = type(optimizer).__name__, getattr(optimizer, "param_groups", None)
         if not isinstance(groups, list) or not groups:
@@ -236,7 +249,7 @@ def _nothing(*_: object) -> None:
 
 
 def rules_by_optimizer(
-    named: Mapping[Key, Plans], optimizers: Sequence[OptimizerLike]
+    named: Mapping[Key, Plans], optimizers: Sequence[OptimizerLike], function: str = "attach"
 ) -> Sequence[Mapping[Key, Sequence[Rule]]]:
     """For each optimizer the rules of each quantity.
 
@@ -247,7 +260,7 @@ def rules_by_optimizer(
     groups = [each.param_groups for each in optimizers]
     by_key: dict[Key, Sequence[Sequence[Rule]]] = {}
     for key, plans in named.items():
-        call = f"attach(..., {name_of(key)}=...)"
+        call = f"{function}(..., {name_of(key)}=...)"
         by_key[key] = numbered_rules(call, selected_plans(call, plans), groups)
     return [{key: own[number] for key, own in by_key.items()} for number in range(len(groups))]
 

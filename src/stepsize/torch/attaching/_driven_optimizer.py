@@ -16,12 +16,14 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 from weakref import ref
 
 import torch
+from torch.compiler import is_dynamo_compiling
 
 from stepsize.driving import Decided, Driven, Key, Progress, Rule, describe_group, name_of
 from stepsize.errors import AttachmentError, InvalidValue
 from stepsize.messages import Message
 from stepsize.signals import Observation, Sink, Tick
 from stepsize.torch.attaching._driven_groups import DrivenGroups
+from stepsize.torch.attaching._graphs import outside_graphs
 from stepsize.torch.attaching._notices import STEPS_WITHOUT_OBSERVATION, Notices
 from stepsize.torch.attaching._resuming import Resuming
 from stepsize.torch.attaching._saved_bases import save_base
@@ -224,7 +226,9 @@ class DrivenOptimizer:
 
     def before_step(self, optimizer: OptimizerLike, args: Any = (), kwargs: Any = None) -> None:
         """Let groups that were added since the last step begin at their scheduled values."""
-        if len(optimizer.param_groups) != self._known:
+        if is_dynamo_compiling():
+            outside_graphs(self.before_step, optimizer)
+        elif len(optimizer.param_groups) != self._known:
             added = range(self._known, len(optimizer.param_groups))
             self._take_in(optimizer)
             self._write_over()
@@ -232,6 +236,9 @@ class DrivenOptimizer:
 
     def after_step(self, optimizer: OptimizerLike, args: Any = (), kwargs: Any = None) -> None:
         """Advance, if the update ran."""
+        if is_dynamo_compiling():
+            outside_graphs(self.after_step, optimizer)
+            return
         if self._capturable and torch.cuda.is_current_stream_capturing():
             self._refuse_numbers_in_graph()
             self._captured = True
@@ -352,14 +359,44 @@ class DrivenOptimizer:
             groups.progress = progress
         return decided
 
-    def restore(self, progress: Progress, position: float) -> None:
-        """Go on from saved progress."""
+    def move(self, position: float, *, silently: bool = False) -> None:
+        """Go to a position by a call, and not after a step.
+
+        Args:
+            position: Where to.
+            silently: Whether somebody else may have written since, and nobody is told.
+        """
+        used, self.position = self.position, position
+        groups = self.up_to_date()
+        if silently:
+            self.write()
+            return
+        foreign = None
+        for writer in self.groups.writers:
+            foreign = writer.step(groups, position) or foreign
+        self.last_position, self._used_by = used, self.groups.writers
+        if self.sinks:
+            self._tell(used)
+        if used >= self._watched_from:
+            self._watch(used)
+        if foreign is not None:
+            self.notices.written_between_calls(self.optimizer, foreign, stacklevel=4)
+
+    def restore(self, progress: Progress, position: float, *, silently: bool = False) -> None:
+        """Go on from saved progress.
+
+        Args:
+            progress: What has happened.
+            position: The position of the next step.
+            silently: Whether somebody else holds the values, and nothing is written.
+        """
         self.up_to_date()
         self.position = self.begun_at = position
         self.last_position, self._used_by = None, ()
         self._is_first_step = False
         self.groups.follow(progress)
-        self.write()
+        if not silently:
+            self.write()
 
     # ---------------------------------------------------------------- telling
 

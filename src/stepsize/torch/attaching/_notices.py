@@ -77,6 +77,24 @@ class Notices:
             stacklevel + 1,
         )
 
+    def written_between_calls(
+        self, optimizer: Any, found: Mapping[int, float], stacklevel: int
+    ) -> None:
+        """Somebody else wrote the rate between two calls of a scheduler's ``step()``."""
+        index, value = next(iter(found.items()))
+        self.warn(
+            "lr",
+            Message(
+                "Scheduler: lr of group {group:name} was set to {value:number 16} since the last "
+                "call, and is written over: the rate is base · schedule(position). To combine "
+                "schedules write one product, Scheduler(optimizer, a * b). This is said once.",
+                group=describe_group(index, optimizer.param_groups[index]),
+                value=value,
+            ),
+            ForeignWrite,
+            stacklevel + 1,
+        )
+
     def steps_after_the_end(self, track: Track) -> None:
         """Steps go on after a falling schedule of the rate has ended."""
         self.warn(

@@ -1,7 +1,7 @@
-"""``Scheduler``: a schedule as a torch ``LRScheduler``, for frameworks that insist on one."""
+"""``Scheduler``: a plan as a torch ``LRScheduler``, for frameworks that insist on one."""
 
-import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 from weakref import finalize
 
@@ -9,60 +9,71 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from stepsize.driving import describe_group, is_text_of
-from stepsize.errors import (
-    CopyRefused,
-    ForeignWrite,
-    InvalidType,
-    InvalidValue,
-    StateError,
-    StateMismatch,
-)
-from stepsize.schedules import Absolute, Schedule
-from stepsize.torch.attaching._driven_optimizer import update_ran
-from stepsize.torch.attaching.groups import copy_tensor, read, tensor_of, write
-from stepsize.torch.attaching.owners import own, refuse_owned
+from stepsize.checks import checked_choice
+from stepsize.driving import Key, Plans, Progress, load
+from stepsize.errors import CopyRefused, InvalidType, InvalidValue, StateError
+from stepsize.messages import Message
+from stepsize.renames import renamed_arguments
+from stepsize.signals import Decision, Sink
+from stepsize.torch.attaching._attach import refuse_without_effect, rules_by_optimizer
+from stepsize.torch.attaching._attachment import Attachment
+from stepsize.torch.attaching._call_counts import CallCounts
+from stepsize.torch.attaching._driven_optimizer import DrivenOptimizer
+from stepsize.torch.attaching._lint import advise, checked_steps
+from stepsize.torch.attaching._resuming import warn_of_differences
+from stepsize.torch.attaching._rewinds import Rewinds
+from stepsize.torch.attaching._unwrapping import unwrapped
+from stepsize.torch.attaching.groups import read, write
+from stepsize.training import Ring
 
 __all__ = ["Scheduler"]
 
-
-class _Updates:
-    """Counts the updates of an optimizer that ran."""
-
-    def __init__(self) -> None:
-        self.count: float = 0
-
-    def __call__(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if update_ran(optimizer):
-            self.count += 1
+_NOTHING: Mapping[Key, Plans] = MappingProxyType({})
+_POSITION = "last_epoch"
 
 
+@renamed_arguments(schedule="plan")
 class Scheduler(LRScheduler):
-    """A schedule as a torch scheduler: for Lightning, accelerate, the Trainer and the like.
+    """A plan as a torch scheduler: for Lightning, accelerate, the Trainer and the like.
 
-    In a loop of your own ``attach`` needs no call that could be forgotten or misplaced.
+    It owns an attachment, which counts the optimizer's updates and moves the rate by itself; so
+    ``step()`` moves nothing, and may be called as often as a framework likes. In a loop of your own
+    ``attach`` needs no call that could be forgotten or misplaced.
 
     The rate of a group is base · schedule(position), whatever it was before. The base is the
-    group's ``initial_lr``, which torch's schedulers leave there, or its ``lr``. It works inside
-    ``SequentialLR``; of several in a ``ChainedScheduler`` the last one wins, so write a product of
-    schedules as one: ``Scheduler(optimizer, a * b)``.
+    group's ``initial_lr``, which torch's schedulers leave there, or its ``lr``.
 
     Args:
-        optimizer: A torch optimizer whose ``lr`` no attachment drives.
-        schedule: A schedule, or ``Absolute(schedule)``.
-        counts: "calls": the position is the number of ``.step()`` calls, and ``.step(epoch)`` sets
-            it. "updates": the position is the number of optimizer updates that ran, however often
-            ``.step()`` is called to publish it.
+        optimizer: A torch optimizer whose ``lr`` no attachment drives, or a framework's wrapper.
+        plan: As in ``attach``: a schedule, ``Absolute(schedule)``, a ``Policy``, or a dictionary
+            from group to one of these.
+        counts: What the plan's numbers count. "updates": optimizer updates that ran. "calls": calls
+            of ``.step()``, for loops that make one per epoch, and inside ``SequentialLR``;
+            ``.step(epoch)`` sets the position. None: updates, unless ``.step()`` is called as if
+            epochs were meant, which raises.
+        also: As in ``attach``: quantities whose names are not keywords.
+        steps: Length of the run: the schedule is checked against it.
+        sinks: Each gets a ``Tick`` after each update (or call) and each observation.
+        snapshot: As in ``attach``: what a ``Rewind`` goes back to.
+        restore: As in ``attach``: puts it back.
+        ring: As in ``attach``: how snapshots are kept.
+        resume: As in ``attach``: whether to go on with what the optimizer's state brings.
+        **quantities: As in ``attach``: plans of other quantities, such as ``weight_decay=...``.
 
     Attributes:
-        optimizer: The optimizer.
-        base_lrs: The base of each group.
-        last_epoch: The position.
+        optimizer: The optimizer as it was given.
+        rate: The attachment: ``scheduler.rate.extend(total)``.
+        counts: "updates" or "calls".
 
     Raises:
         AttachmentError: An attachment drives the optimizer's ``lr``.
         InvalidType: An argument is of the wrong kind.
-        InvalidValue: ``counts`` is something else.
+        InvalidValue: ``counts`` is something else. Later: ``step()`` is called against it.
+
+    Warns:
+        ScheduleWarning: As ``attach`` does.
+        StepsizeWarning: As ``attach`` does; and if calls come before the first update, or without
+            any.
 
     >>> import torch
     >>> from stepsize import Linear
@@ -79,177 +90,250 @@ class Scheduler(LRScheduler):
     def __init__(  # pyright: ignore[reportMissingSuperCall]
         self,
         optimizer: Optimizer,
-        schedule: Schedule | Absolute,
-        counts: Literal["calls", "updates"] = "calls",
+        plan: Plans,
+        counts: Literal["calls", "updates"] | None = None,
+        *,
+        also: Mapping[Key, Plans] = _NOTHING,
+        steps: int | None = None,
+        sinks: Iterable[Sink] = (),
+        snapshot: Callable[[], Any] | None = None,
+        restore: Callable[[Any], object] | None = None,
+        ring: Ring | None = None,
+        resume: bool | None = None,
+        **quantities: Plans,
     ) -> None:
-        call = f"Scheduler(optimizer, {schedule!r}, counts={counts!r})"
-        if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidType(
-                f"{call}: optimizer must be a torch optimizer, but is a "
-                f"{type(optimizer).__name__}. Anything else with param_groups goes to attach()."
-            )
-        if not isinstance(schedule, Schedule | Absolute):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidType(
-                f"{call}: schedule must be a schedule or Absolute(schedule), but is a "
-                f"{type(schedule).__name__}. Policies and groups with schedules of their own go to "
-                "attach()."
-            )
-        if counts not in ("calls", "updates"):
-            raise InvalidValue(
-                f"{call}: counts must be 'calls' or 'updates', but is {counts!r}. "
-                "'updates' is right where .step() is called more often than the optimizer steps."
-            )
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.counts = counts
-        self._bases: list[float] = []
-        self.last_epoch = 0
-        self._step_count = 1
-        self._warned = False
-        self._take_in_groups()
-        refuse_owned(call, optimizer, self.driven(), besides=lambda d: isinstance(d, Scheduler))
-        self._updates = _Updates()
-        if counts == "updates":
-            hook = optimizer.register_step_post_hook(self._updates)
-            finalize(self, hook.remove).atexit = False
-        own(optimizer, self)
-        self._write()
+        call = f"Scheduler(optimizer, {plan!r}, counts={counts!r})"
+        if counts is not None:
+            checked_choice(call, "counts", counts, ("calls", "updates"))
+        length = checked_steps(steps)
+        self._named: Mapping[Key, Plans] = {"lr": plan, **quantities, **also}
+        rewinds = Rewinds(snapshot, restore, ring)
+        driven = self._build(call, optimizer, counts, tuple(sinks), resume)
+        self.rate = Attachment([driven], "lr", rewinds)
+        advise([driven], length)
 
-    def driven(self) -> Mapping[str, Collection[int]]:
-        """The groups in which it drives the rate: all."""
-        return {"lr": range(len(self.optimizer.param_groups))}
+    def _build(
+        self,
+        call: str,
+        optimizer: Any,
+        counts: Literal["calls", "updates"] | None,
+        sinks: tuple[Sink, ...] = (),
+        resume: bool | None = None,
+    ) -> DrivenOptimizer:
+        inner = unwrapped(optimizer)
+        if not isinstance(inner, Optimizer):
+            raise InvalidType(
+                call,
+                "{optimizer} must be a torch optimizer",
+                f"is a {type(optimizer).__name__}",
+                "Anything else with param_groups goes to attach().",
+                "optimizer",
+            )
+        rules = rules_by_optimizer(self._named, [inner], "Scheduler")[0]
+        driven = DrivenOptimizer(
+            inner,
+            rules,
+            sinks=sinks,
+            resume=resume,
+            counts_calls=counts == "calls",
+            from_initial=True,
+        )
+        for key in rules:
+            refuse_without_effect(key, [driven])
+        self.optimizer = optimizer
+        self.counts = counts or "updates"
+        self._step_count = 1
+        self._driven = driven
+        self._counted = CallCounts(call, driven, counts)
+        self._set_initial_rates()
+        driven.connect()
+        self._counted.begin(inner)
+        self._called_at = driven.position
+        finalize(self, driven.disconnect).atexit = False
+        finalize(self, self._counted.end).atexit = False
+        return driven
+
+    def _set_initial_rates(self) -> None:
+        groups = self._driven.optimizer.param_groups
+        for group, base in zip(groups, self.base_lrs, strict=True):
+            group.setdefault("initial_lr", base)
 
     def __str__(self) -> str:
-        return f"Scheduler({self.schedule!r}) at position {self.last_epoch:g}"
+        return f"Scheduler that counts {self.counts}\n{self.rate}"
 
     # ---------------------------------------------------------------- what torch asks for
 
+    @property
+    def base_lrs(self) -> list[float]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The base of each group."""
+        driven, groups = self._driven, self._driven.optimizer.param_groups
+        followed = driven.groups.driver.followed["lr"]
+        return [
+            driven.groups.driver.base(driven.groups.progress, "lr", index)
+            if index in followed
+            else read(group, "lr")
+            for index, group in enumerate(groups)
+        ]
+
+    @property
+    def last_epoch(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The position."""
+        return self._driven.position
+
+    @last_epoch.setter
+    def last_epoch(self, position: float) -> None:
+        self._driven.position = position
+
     def get_lr(self) -> list[float | Tensor]:
         """The rate of each group at the present position."""
-        return [*self._rates()]
-
-    def _rates(self) -> list[float]:
-        marked, position = self.schedule, self.last_epoch
-        if isinstance(marked, Absolute):
-            return [marked.schedule(position)] * len(self._bases)
-        factor = marked(position)
-        return [base * factor for base in self._bases]
+        driven = self._driven
+        values = driven.groups.driver.values(driven.groups.progress, self.last_epoch)["lr"]
+        groups = driven.optimizer.param_groups
+        return [values.get(index, read(group, "lr")) for index, group in enumerate(groups)]
 
     def get_last_lr(self) -> list[float | Tensor]:
-        """The rates that were written last: those of the next optimizer step."""
-        return list(self._last_lr)
+        """The rate that the last update used, until ``step()`` is called; then the next one's."""
+        used = self.rate.current if self._driven.position != self._called_at else None
+        return [*(self.rate.next if used is None or self.counts == "calls" else used)]
 
     def step(self, epoch: float | None = None) -> None:
-        """Go on to the next position, or to ``epoch``; with counts="updates", publish the position.
+        """Say that the loop is past an update, or an epoch. Counting updates, this moves nothing.
 
         Args:
-            epoch: A position; may be fractional.
+            epoch: Counting calls, a position to go to; may be fractional.
+
+        Raises:
+            InvalidValue: Once: the calls do not fit what is counted.
         """
         self._step_count += 1
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: float | None = None) -> None:
         # SequentialLR calls this with 0 where it hands over to the next scheduler.
-        self._take_in_groups()
+        driven = self._driven
+        driven.up_to_date()
+        self._set_initial_rates()
         if self.counts == "updates":
             if epoch is not None:
-                self._updates.count = epoch
-            position = self._updates.count
-        else:
-            position = self.last_epoch + 1 if epoch is None else epoch
-        foreign = None if epoch is not None or self._is_initial else self._foreign_write()
-        self.last_epoch = position
-        self._write()
-        if foreign is not None:
-            warnings.warn(foreign, ForeignWrite, stacklevel=3)
-
-    def _take_in_groups(self) -> None:
-        groups = self.optimizer.param_groups
-        for index in range(len(self._bases), len(groups)):
-            group = groups[index]
-            if any(tensor_of(group, "lr") is tensor_of(other, "lr") for other in groups[:index]):
-                copy_tensor(group, "lr")  # groups built from one tensor share it
-            group.setdefault("initial_lr", read(group, "lr"))
-            self._bases.append(read(group, "initial_lr"))
-        self.base_lrs = [*self._bases]
-
-    def _write(self) -> None:
-        groups = self.optimizer.param_groups
-        for group, rate in zip(groups, self._rates(), strict=True):
-            write(group, "lr", rate)
-        self._last_lr = [read(group, "lr") for group in groups]
-
-    def _foreign_write(self) -> str | None:
-        if self._warned:
-            return None
-        for index, (group, last) in enumerate(
-            zip(self.optimizer.param_groups, self._last_lr, strict=False)
-        ):
-            if read(group, "lr") != last:
-                self._warned = True
-                return (
-                    f"{self}: lr of group {describe_group(index, group)} was set to "
-                    f"{read(group, 'lr')!r} since the last call, and is overwritten: the rate is "
-                    "base · schedule(position). To combine schedules write one product, "
-                    "Scheduler(optimizer, a * b). This is said once."
+                raise InvalidValue(
+                    "scheduler.step(epoch)",
+                    "a scheduler that counts updates goes to no other position",
+                    f"{{epoch}} is {epoch!r}",
+                    "For a metric call scheduler.observe(val_loss=...); to count calls write "
+                    "Scheduler(..., counts='calls').",
+                    "epoch",
                 )
-        return None
+            self._counted.step()
+            self._called_at = driven.position
+            return
+        moved = epoch is not None or getattr(self, "_is_initial", False)
+        if not moved:
+            self._counted.step()
+        driven.move(driven.position + 1 if epoch is None else epoch, silently=moved)
+
+    def _initial_step(self) -> None:
+        # SequentialLR begins with it.
+        if self.counts == "updates":
+            raise InvalidValue(
+                "SequentialLR(optimizer, [Scheduler(...), ...])",
+                "schedulers in a SequentialLR count calls",
+                "this one counts updates",
+                "Write one plan, Scheduler(optimizer, first >> second), or counts='calls'.",
+            )
+        super()._initial_step()
+
+    def observe(self, **metrics: float | Tensor | None) -> tuple[Decision, ...]:
+        """Tell the controllers what was measured: see ``Attachment.observe``."""
+        return tuple(self.rate.observe(**metrics))
 
     # ---------------------------------------------------------------- state
 
     def state_dict(self) -> dict[str, Any]:
-        """The position, and the configuration to compare it with: numbers and strings.
+        """The attachment's state, and the position: texts and numbers.
 
         Raises:
-            UnregisteredFunction: The schedule holds a function that could not be found again.
+            StateError: A controller's memory is not plain data.
+            UnregisteredFunction: A schedule holds a function that could not be found again.
         """
-        return {
-            "last_epoch": self.last_epoch,
-            "counts": self.counts,
-            "schedule": self.schedule.text,
-            "base_lrs": list(self._bases),
-        }
+        position, self._driven.position = self.last_epoch, max(0, self.last_epoch)
+        try:
+            state = self.rate.state_dict()
+        finally:
+            self._driven.position = position
+        return {**state, _POSITION: position, "counts": self.counts}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a saved position; the rates are right at once. The code's configuration holds.
 
         Raises:
-            StateError: It is no state of a Scheduler.
+            StateError: It is not a state of a Scheduler.
 
         Warns:
             StateMismatch: It was saved with another schedule, base or way of counting.
         """
         try:
-            position, text = state_dict["last_epoch"], state_dict["schedule"]
-            counts, bases = state_dict["counts"], list(state_dict["base_lrs"])
-        except (KeyError, TypeError) as error:
+            position, counts = state_dict[_POSITION], state_dict["counts"]
+            saved = state_dict.get("stepsize") or _of_version_1(state_dict)
+            [loaded] = load([self._driven.groups.driver], saved)
+        except (KeyError, TypeError, StateError) as error:
             raise StateError(
-                f"Scheduler.load_state_dict(...): this is no state of a Scheduler ({error!r}). "
-                "Pass what state_dict() gave; a state of attach() goes to rate.load_state_dict()."
+                "scheduler.load_state_dict(...)",
+                "a state is that of a Scheduler",
+                f"reading it fails with {error!r}",
+                "Pass what state_dict() gave; a state of attach() goes to rate.load_state_dict().",
             ) from error
-        self.last_epoch = self._updates.count = position
-        if position >= 0:  # else SequentialLR has not come to it yet
-            self._write()
-        different: list[str] = []
-        if not is_text_of(text, self.schedule):
-            different.append(f"schedule: saved {text}, now {self.schedule!r}")
+        self._restore(loaded.progress, position)
+        differences = [*loaded.bases, *loaded.differences]
         if counts != self.counts:
-            different.append(f"counts: saved {counts}, now {self.counts}")
-        if bases != self._bases:
-            different.append(f"base_lrs: saved {bases}, now {self._bases}")
-        if different:
-            warnings.warn(
-                "Scheduler.load_state_dict(...): the state belongs to another configuration; the "
-                "position is taken from it, and what the code says holds.\n  "
-                + "\n  ".join(different),
-                StateMismatch,
-                stacklevel=2,
+            differences.append(
+                Message(
+                    "saved counting {saved:name}, now {now:name}", saved=counts, now=self.counts
+                )
             )
+        call, notices = "scheduler.load_state_dict(...)", [self._driven.notices]
+        warn_of_differences(call, differences, notices, stacklevel=2)
+
+    def _restore(self, progress: Progress, position: float) -> None:
+        # Below 0, SequentialLR has not come to it yet, and another one holds the rate.
+        self._driven.restore(progress, position, silently=position < 0)
+        self._called_at = position
+        self._counted.begin_anew()
+
+    def start_at(self, position: float) -> None:
+        """Go on at a position whose earlier steps were not followed."""
+        self._restore(self._driven.groups.progress, position)
 
     def __getstate__(self) -> dict[str, Any]:
         if self.counts == "updates":
             raise CopyRefused(
-                f"copy or pickle of {self}: it counts the updates of a live optimizer. "
-                "Save state_dict(), or build a new Scheduler for the copied optimizer."
+                f"copy or pickle of a Scheduler at position {self.last_epoch:g}",
+                "what counts the updates of a live optimizer has no copy",
+                remedy="Save state_dict(), or build a new Scheduler for the copied optimizer.",
             )
-        return dict(self.__dict__)
+        return {
+            "optimizer": self.optimizer,
+            "named": self._named,
+            "progress": self._driven.groups.progress,
+            _POSITION: self.last_epoch,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        optimizer = state["optimizer"]
+        present = [read(group, "lr") for group in optimizer.param_groups]
+        self._named = state["named"]
+        driven = self._build("copy of a Scheduler", optimizer, "calls")
+        self.rate = Attachment([driven], "lr", Rewinds(None, None, None))
+        self._restore(state["progress"], state[_POSITION])
+        for group, rate in zip(optimizer.param_groups, present, strict=True):
+            write(group, "lr", rate)
+
+
+def _of_version_1(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A state of the Scheduler before it owned an attachment, as one of an attachment."""
+    progress: dict[str, Any] = {"scale": 1.0, "acts": [], "memories": []}
+    track = {"rule": 0, "start": 0, "schedule": state["schedule"], "progress": progress}
+    bases = {str(index): base for index, base in enumerate(state["base_lrs"])}
+    rates = {"bases": bases, "by_hand": {}, "tracks": [track]}
+    position = max(0, state[_POSITION])
+    optimizer = {"position": position, "starts": {}, "quantities": {"lr": rates}}
+    return {"version": 1, "optimizers": [optimizer]}

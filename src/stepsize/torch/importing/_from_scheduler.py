@@ -1,20 +1,21 @@
 """``from_scheduler``: a torch scheduler, fresh or in the middle of a run, becomes a schedule."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from stepsize.driving import Key, Selector, describe_group, name_of
 from stepsize.errors import InvalidType, StepsizeWarning
 from stepsize.schedules import Absolute, Schedule
 from stepsize.signals import Sink
-from stepsize.torch.attaching import Attachment, attach
+from stepsize.torch.attaching import Attachment, Scheduler, attach
 from stepsize.torch.attaching.groups import Group, read, tensor_of, write
 from stepsize.torch.importing._formulas import call_of, cycles_momentum, own_base
 from stepsize.torch.importing._future import Future, MomentumReader, leaves
@@ -58,17 +59,57 @@ class Continuation:
         Raises:
             AttachmentError: Something drives the optimizer already; nothing is changed.
         """
+        with self._bases_in_groups():
+            return attach(
+                self.optimizer,
+                self.schedule,
+                also=self.also,
+                sinks=sinks,
+                position=self.position,
+                resume=False,
+            )
+
+    def scheduler(
+        self, counts: Literal["calls", "updates"] | None = None, *, sinks: Iterable[Sink] = ()
+    ) -> Scheduler:
+        """Take over as a torch scheduler, with these schedules and bases, from this position on.
+
+        ``Scheduler(optimizer, found.schedule)`` would begin at position 0, and from the rate that
+        the groups hold now instead of their base.
+
+        Args:
+            counts: As in ``Scheduler``: "calls" if the scheduler was stepped once per epoch.
+            sinks: As in ``Scheduler``.
+
+        Returns:
+            The scheduler.
+
+        Raises:
+            AttachmentError: Something drives the optimizer already; nothing is changed.
+        """
+        with self._bases_in_groups():
+            for group, base in zip(self.optimizer.param_groups, self.bases, strict=True):
+                group["initial_lr"] = base
+            scheduler = Scheduler(
+                self.optimizer, self.schedule, counts, also=self.also, sinks=sinks, resume=False
+            )
+        scheduler.start_at(self.position)
+        return scheduler
+
+    @contextmanager
+    def _bases_in_groups(self) -> Generator[None]:
+        """Inside, the groups hold their bases; after an error they are as they were before."""
         groups = self.optimizer.param_groups
-        present = [read(group, "lr") for group in groups]
+        present = [(read(group, "lr"), group.get("initial_lr")) for group in groups]
         try:
             for group, base in zip(groups, self.bases, strict=True):
                 write(group, "lr", base)
-            return attach(
-                self.optimizer, self.schedule, also=self.also, sinks=sinks, position=self.position
-            )
+            yield
         except BaseException:
-            for group, rate in zip(groups, present, strict=True):
+            for group, (rate, initial) in zip(groups, present, strict=True):
                 write(group, "lr", rate)
+                if initial is not None:
+                    group["initial_lr"] = initial
             raise
 
     def __str__(self) -> str:
@@ -129,12 +170,15 @@ def from_scheduler(scheduler: LRScheduler) -> Continuation:
     >>> rate.next == scheduler.get_last_lr()
     True
     """
+    scheduler = _unwrapped(scheduler)
     optimizer: Any = getattr(scheduler, "optimizer", None)
     if not isinstance(optimizer, Optimizer):
         raise InvalidType(
-            f"{call_of(scheduler)}: it must be a torch scheduler with a torch optimizer, but its "
-            f"optimizer is a {type(optimizer).__name__}. If it wraps one, pass that, often "
-            ".scheduler."
+            call_of(scheduler),
+            "{scheduler} must be a torch scheduler with a torch optimizer",
+            f"its optimizer is a {type(optimizer).__name__}",
+            "If it wraps one, pass that, often .scheduler.",
+            "scheduler",
         )
     refuse_unknown(scheduler)
     futures: list[Future] = []
@@ -170,6 +214,16 @@ def from_scheduler(scheduler: LRScheduler) -> Continuation:
     return Continuation(
         optimizer, _one_or_each(schedules), futures[0].at, tuple(bases), MappingProxyType(also)
     )
+
+
+def _unwrapped(scheduler: Any) -> Any:
+    """What a framework has prepared, such as ``accelerate``, without its wrapper."""
+    while not isinstance(scheduler, LRScheduler | ReduceLROnPlateau):
+        inner = getattr(scheduler, "scheduler", None)
+        if inner is None:
+            break
+        scheduler = inner
+    return scheduler
 
 
 _PRECISION = 1e-10
