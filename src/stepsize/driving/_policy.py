@@ -1,17 +1,19 @@
 """``Policy``: what was decided before the run, and the pure functions that make its next states."""
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from stepsize.checks import checked_instance
+from stepsize.controllers import EarlyStop, Plateau
 from stepsize.controllers.saved_texts import current_text
 from stepsize.driving._acts import CooledDown, Extended, How, Scaled
 from stepsize.driving._policy_state import PolicyState
 from stepsize.driving._rewound import LONGEST_WARMUP, Answer, Rewound
-from stepsize.errors import InvalidType, StateError
+from stepsize.errors import InvalidType, ScheduleWarning, StateError
 from stepsize.messages import Message
 from stepsize.schedules import Absolute, Schedule
 from stepsize.signals import Controller, Decision, Observation, Rewind, Scale
@@ -34,6 +36,9 @@ class Policy:
     Raises:
         InvalidType: An argument is of the wrong kind.
 
+    Warns:
+        ScheduleWarning: An ``EarlyStop`` ends the run before a ``Plateau`` beside it can cut.
+
     >>> from stepsize import Linear, Policy
     >>> policy = Policy(Linear(10))
     >>> state = policy.start_cooldown(policy.init(), at=4, steps=2)
@@ -54,6 +59,7 @@ class Policy:
             "For a constant rate write Constant(); for a function, Function(it).",
         )
         object.__setattr__(self, "controllers", _checked_controllers(self.controllers))
+        _warn_of_early_stop(self.controllers)
 
     @property
     def absolute(self) -> bool:
@@ -270,6 +276,23 @@ class Policy:
             InvalidValue: ``steps`` or ``shape`` is out of range.
         """
         return replace(state, acts=(*state.acts, CooledDown.checked(at, steps, shape)))
+
+
+def _warn_of_early_stop(controllers: Sequence[Controller]) -> None:
+    for stop in controllers:
+        for plateau in controllers:
+            if not (isinstance(stop, EarlyStop) and isinstance(plateau, Plateau)):
+                continue
+            if stop.metric == plateau.metric and stop.patience < plateau.patience:
+                message = Message(
+                    "Policy(...): EarlyStop ends the run after {stop:count|observation|"
+                    "observations} of {metric:name} without improvement, before Plateau cuts the "
+                    "rate after {cut:count}. Give EarlyStop more patience than Plateau.",
+                    stop=stop.patience,
+                    metric=stop.metric,
+                    cut=plateau.patience,
+                )
+                warnings.warn(str(message), ScheduleWarning, stacklevel=5)
 
 
 def _checked_controllers(given: Any) -> tuple[Controller, ...]:

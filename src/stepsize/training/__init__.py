@@ -1,5 +1,6 @@
 """Trainings that can be driven: the protocol, the loop over it, the way back, and trials."""
 
+from stepsize.renames import renamed
 from stepsize.training._abilities import CanExamine, CanPack, CanSkip, ValueRange
 from stepsize.training._confidence import Interval, confidence_interval
 from stepsize.training._protocol import Factors, Group, Training, preserved
@@ -25,3 +26,13 @@ __all__ = [
     "run",
     "trials",
 ]
+
+
+def __getattr__(name: str) -> object:
+    old = {
+        "Examines": "CanExamine",
+        "Packs": "CanPack",
+        "Skips": "CanSkip",
+        "Part": "ValueRange",
+    }
+    raise renamed(__name__, name, old)
