@@ -804,7 +804,7 @@ def test_the_handle_tells_what_it_is() -> None:
 def test_scheduler_and_attach_refuse_each_other_on_one_quantity() -> None:
     optimizer = sgd(1.0, weight_decay=1.0)
     scheduler = Scheduler(optimizer, Linear(4))
-    with pytest.raises(AttachmentError, match=r"driven already, by Scheduler\(Linear\(4\)\)"):
+    with pytest.raises(AttachmentError, match=r"driven already, by a Scheduler"):
         attach(optimizer, Linear(4))
     attach(optimizer, weight_decay=Linear(4))
     assert attached_quantities(optimizer) == {"lr", "weight_decay"}

@@ -171,7 +171,7 @@ def test_pain_05_starting_at_a_step_is_wrong_or_off_by_one(schedule: Schedule, s
     expected = [0.3 * schedule(start + t) for t in range(4)]
     assert follow(skipping, 4) == expected
 
-    scheduler = Scheduler(scheduled, schedule)
+    scheduler = Scheduler(scheduled, schedule, "calls")
     scheduler.step(start)
     seen: list[float] = []
     for _ in range(4):
@@ -349,10 +349,11 @@ def test_pain_21_a_chain_is_no_product(a: Schedule, b: Schedule, saved_at: int) 
     assert follow(resumed, 4) == follow(other, 4)
 
 
+@past_the_end
 @pytest.mark.parametrize("schedule", TORCH_LIKE.values(), ids=TORCH_LIKE)
 def test_pain_22_step_and_step_with_an_epoch_use_two_formulas(schedule: Schedule) -> None:
     stepped, jumped = sgd(0.3), sgd(0.3)
-    first, second = Scheduler(stepped, schedule), Scheduler(jumped, schedule)
+    first, second = Scheduler(stepped, schedule, "calls"), Scheduler(jumped, schedule, "calls")
     for position in range(1, 25):
         first.step()
         second.step(position)  # warnings are errors here: nothing is deprecated
@@ -361,13 +362,13 @@ def test_pain_22_step_and_step_with_an_epoch_use_two_formulas(schedule: Schedule
 
 def test_pain_23_warm_restarts_at_fractional_and_explicit_epochs() -> None:
     optimizer = sgd(1.0)
-    scheduler = Scheduler(optimizer, Cosine(1).repeat(stretch=3))
+    scheduler = Scheduler(optimizer, Cosine(1).repeat(stretch=3), "calls")
     for start in (0, 1, 4, 13, 40, 121, 364):  # 1 + 3 + 9 + ...
         scheduler.step(start)
         assert values(optimizer) == [1.0]
 
     halves = Cosine(5).repeat(stretch=2)
-    scheduler = Scheduler(optimizer, halves)
+    scheduler = Scheduler(optimizer, halves, "calls")
     scheduler.step(2.5)
     state = scheduler.state_dict()
     scheduler.step()
@@ -673,7 +674,9 @@ def test_pain_45_writing_a_scheduler_of_ones_own() -> None:
     assert follow(second, 4) == follow(first, 4)
     third = sgd(1.0)
     in_torch = SequentialLR(
-        third, [Scheduler(third, Warmup(2)), Scheduler(third, Function(sawtooth))], milestones=[2]
+        third,
+        [Scheduler(third, plan, "calls") for plan in (Warmup(2), Function(sawtooth))],
+        milestones=[2],
     )
     seen: list[float] = []
     for _ in range(4):
@@ -687,7 +690,7 @@ def test_pain_50_reference_cycles_keep_memory() -> None:
     drives: list[Callable[[torch.optim.Optimizer], Any]] = [
         lambda optimizer: attach(optimizer, Linear(9), sinks=[lambda tick: None]),
         lambda optimizer: attach([optimizer], {0: Linear(9)}, clock=lambda: 1),
-        lambda optimizer: Scheduler(optimizer, Linear(9)),
+        lambda optimizer: Scheduler(optimizer, Linear(9), counts="calls"),
         lambda optimizer: Scheduler(optimizer, Linear(9), counts="updates"),
     ]
     sgd().state_dict()  # torch's first optimizer in a process leaves a cycle of its own

@@ -248,11 +248,6 @@ def test_a_wrapper_that_is_an_optimizer_by_class_alone_is_unwrapped() -> None:
     assert scheduler.optimizer is prepared
     assert batches(prepared, scheduler.step, 3) == [1.0, 0.75, 0.5]
 
-    another: Any = Prepared(sgd(1.0))
-    rate = attach(another, Linear(4))
-    another.step()
-    assert rate.position == 1
-
 
 @pytest.mark.parametrize(
     ("wrong", "remedy"),

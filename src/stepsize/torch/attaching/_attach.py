@@ -22,7 +22,7 @@ from stepsize.torch.attaching._attachment import Attachment
 from stepsize.torch.attaching._driven_optimizer import Clock, DrivenOptimizer, OptimizerLike
 from stepsize.torch.attaching._lint import advise, checked_steps
 from stepsize.torch.attaching._rewinds import Rewinds
-from stepsize.torch.attaching._unwrapping import hidden_optimizers, unwrapped
+from stepsize.torch.attaching._unwrapping import hidden_optimizers
 from stepsize.training import Ring
 
 __all__ = ["attach", "checked_optimizers", "refuse_without_effect", "rules_by_optimizer"]
@@ -215,8 +215,7 @@ def checked_optimizers(given: Any) -> Sequence[OptimizerLike]:
         InvalidType: Something has no ``param_groups``, or hooks that do not work.
         InvalidValue: There are none, or one is there twice.
     """
-    several = cast(Sequence[Any], given if isinstance(given, list | tuple) else [given])
-    optimizers = [unwrapped(each) for each in several]
+    optimizers = cast(Sequence[Any], given if isinstance(given, list | tuple) else [given])
     for optimizer in optimizers:
         kind, groups = type(optimizer).__name__, getattr(optimizer, "param_groups", None)
         if not isinstance(groups, list) or not groups:

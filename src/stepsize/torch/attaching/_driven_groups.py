@@ -133,14 +133,24 @@ class DrivenGroups:
         for (key, index), value in self._values.items():
             value.put(groups[index], key, self.driver.base(self.progress, key, index))
 
-    def refuse_lost_writes(self, call: str, groups: Sequence[Group]) -> None:
+    def refuse_lost_writes(
+        self, call: str, groups: Sequence[Group], again: Sequence[Group]
+    ) -> None:
         """Refuse groups that do not keep what was written.
 
+        Args:
+            call: The call as typed.
+            groups: The groups that were written into.
+            again: The optimizer's groups at another access.
+
         Raises:
-            AttachmentError: A value is another when it is read back.
+            AttachmentError: A group, or a value, is another when it is read back.
         """
         for writer in self.writers:
-            index = writer.lost(groups)
+            index = writer.lost(again)
+            first = writer.track.groups[0]
+            if index is None and groups[first] is not again[first]:
+                index = first
             if index is not None:
                 raise AttachmentError(
                     call,

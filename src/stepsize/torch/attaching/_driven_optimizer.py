@@ -99,6 +99,7 @@ class DrivenOptimizer:
         self.notices = Notices(self.kind)
         self.resuming = Resuming(resume)
         self.counts_calls = counts_calls
+        self._is_of_scheduler = from_initial
         self._clock = clock
         self._prefix = prefix
         self._hooks: list[Any] = []
@@ -124,7 +125,8 @@ class DrivenOptimizer:
         own(optimizer, self)
         self.begun_at = self.position
         self._write_over()
-        self.groups.refuse_lost_writes(f"attach({self.kind}(...))", optimizer.param_groups)
+        groups, again = optimizer.param_groups, optimizer.param_groups
+        self.groups.refuse_lost_writes(f"attach({self.kind}(...))", groups, again)
         if self.counts_calls:
             return
         if hasattr(optimizer, "register_step_post_hook"):
@@ -185,7 +187,8 @@ class DrivenOptimizer:
         return self.groups.driven(self.optimizer.param_groups)
 
     def __str__(self) -> str:
-        return f"an attachment at position {self.position:g}"
+        what = "a Scheduler" if self._is_of_scheduler else "an attachment"
+        return f"{what} at position {self.position:g}"
 
     # ---------------------------------------------------------------- groups
 

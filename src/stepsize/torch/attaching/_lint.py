@@ -94,6 +94,7 @@ def _findings(each: DrivenOptimizer, steps: int | None) -> Iterator[tuple[Policy
                 checked=_MOST_SCHEDULES,
             )
         )
+    name = _name(each)
     for rule, base in islice(bases.items(), _MOST_SCHEDULES):
         policy = each.groups.driver.rules["lr"][rule].policy
         # A user's function may be slow, or may have effects: it is called when its step comes.
@@ -103,7 +104,7 @@ def _findings(each: DrivenOptimizer, steps: int | None) -> Iterator[tuple[Policy
             policy.schedule,
             # Controllers change the curve: where it would have ended by itself says nothing.
             None if policy.controllers else steps,
-            optimizer=_name(each),
+            optimizer=name,
             base=base if 0 < base < math.inf else None,
         )
         for found in findings:

@@ -24,7 +24,7 @@ _GROUPS_LOOKED_AT: Final = 16
 """How many groups are looked at for a foreign write at each step."""
 
 
-@dataclass
+@dataclass(slots=True)
 class DrivenValue:
     """One driven quantity of one group.
 
@@ -72,6 +72,21 @@ class Writer:
         track: What is written: it does not change.
         values: The driven values of its groups, in their order.
     """
+
+    # There may be thousands: without dictionaries the garbage collector has less to look at.
+    __slots__ = (
+        "_bases",
+        "_factor",
+        "_next_look",
+        "_plain_key",
+        "_scale",
+        "_used",
+        "_value_at",
+        "_values",
+        "key",
+        "start",
+        "track",
+    )
 
     def __init__(self, track: Track, values: Sequence[DrivenValue]) -> None:
         self.track = track
