@@ -1,5 +1,10 @@
 """One SQLite file of runs: a recorder that a training can afford, and a reader of arrays.
 
+_recorder   the sink               _gathered, _writer, _sealing, _rows   from ticks to rows
+_reader     runs as arrays         _stored, _curves, _verified   from rows to arrays, or refused
+_resuming   going on with a run    _schema, _format, _damage   tables; opening; what is wrong
+_extremes   curves at several resolutions
+
 ```python
 from stepsize.record import Recorder, read_runs
 
