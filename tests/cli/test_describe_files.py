@@ -166,3 +166,33 @@ def test_yaml_that_is_no_plain_data_is_refused(
     pytest.importorskip("yaml")
     result = stepsize("describe", written(tmp_path, text, "a.yaml"), "--steps-per-epoch", 2)
     assert message in refusal(result)
+
+
+ARGUMENTS = {"lr_scheduler_type": "linear", "max_steps": 100, "learning_rate": 0.01, "lr_foo": 1}
+
+
+def test_plot_compare_and_check_read_what_describe_reads(stepsize: Call, tmp_path: Path) -> None:
+    path = written(tmp_path, ARGUMENTS)
+    [curve] = json.loads(stepsize("plot", path, "--json").stdout)["curves"]
+    assert curve["schedule"] == "Linear(100)"
+    assert curve["values"][0] == 0.01
+    assert "Linear(100)" in stepsize("compare", path, "Cosine(100)", "--csv").stdout
+    checked = stepsize("check", path, "--steps", 100, "--optimizer", "adamw")
+    assert "no_warmup" in checked.stdout
+
+
+@pytest.mark.parametrize("command", [["plot", "--csv"], ["check", "--steps", "100"]])
+def test_what_may_concern_the_rate_and_was_not_read_is_said_beside_every_answer(
+    stepsize: Call, tmp_path: Path, command: list[str]
+) -> None:
+    path = written(tmp_path, ARGUMENTS)
+    result = stepsize(command[0], path, *command[1:])
+    assert "Not read, and possibly about the rate: 'lr_foo'." in result.stderr
+
+
+def test_another_tools_call_is_written_where_it_has_one(stepsize: Call, tmp_path: Path) -> None:
+    path = written(tmp_path, ARGUMENTS)
+    result = stepsize("describe", path, "--to", "keras")
+    assert result.stdout.strip() == "PolynomialDecay(0.01, 100, 0.0)"
+    refused = stepsize("describe", "wsd(100, 10, 20)", "--to", "keras")
+    assert "keras must have a call" in refusal(refused)

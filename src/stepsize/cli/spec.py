@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from stepsize.cli.refusal import Refusal
+from stepsize.cli.screen import notice
 from stepsize.errors import StepsizeError, TextError
 from stepsize.importers import Imported, is_configuration, read_configuration
 from stepsize.schedules import Absolute, Horizon, Schedule, parse
@@ -21,6 +22,7 @@ _OPTIONS: Final = {
     "steps": "--steps",
     "steps_per_epoch": "--steps-per-epoch",
 }
+_TELLS_NOTES: Final = "describe"  # it prints them all
 _LARGEST_FILE: Final = 1_000_000
 _SIZES: Final = "stepsize.horizon"
 # A name stands before the first "=", and no bracket does: "ours = Cosine(100, end=0.1)".
@@ -134,6 +136,8 @@ def _imported(path: str, ctx: click.Context | None) -> Spec:
         )
     except StepsizeError as error:
         raise Refusal(error.told(options=_OPTIONS)) from error
+    if ctx is None or ctx.info_name != _TELLS_NOTES:
+        notice(*(f"{path}: {note}" for note in imported.notes if "about the rate" in note))
     return Spec(path, imported.schedule, named=True, imported=imported)
 
 
