@@ -145,6 +145,18 @@ def test_merged_mappings_and_anchors_are_read(tmp_path: Path) -> None:
     assert (found.schedule.text, found.base) == ("Warmup(20) >> Linear(80)", 1e-3)
 
 
+def test_a_cosine_over_the_whole_run_is_read_as_one_fall(tmp_path: Path) -> None:
+    kind = "torch.optim.lr_scheduler.CosineAnnealingLR"
+    document = {
+        "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}},
+        "lr_scheduler": {"class_path": kind, "init_args": {"T_max": 10}},
+        "trainer": {"max_epochs": 10},
+    }
+    path = written(tmp_path, "light.json", json.dumps(document))
+    found = read_configuration(path, steps_per_epoch=7)
+    assert found.schedule.text == "Cosine(10).per_epoch(7).staircase(7)"
+
+
 AUTO = {
     "scheduler": {
         "type": "WarmupDecayLR",

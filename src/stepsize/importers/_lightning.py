@@ -9,7 +9,7 @@ from stepsize.importers._epochs import held_through_epochs
 from stepsize.importers._format import Format
 from stepsize.importers._imported import Imported
 from stepsize.importers._run_facts import RunFacts, as_multiple
-from stepsize.importers._section import COUNT, FLOOR, LENGTH, PART, POSITIVE, Section
+from stepsize.importers._section import COUNT, FLOOR, LENGTH, NUMBER, PART, POSITIVE, Section
 from stepsize.schedules import (
     Constant,
     Cosine,
@@ -77,6 +77,10 @@ def _read(document: Section, facts: RunFacts) -> Imported:
             "Write what it does as an expression.",
         )
     schedule, base = _CURVES[name](section, base)
+    epochs = document.section("trainer").number("max_epochs", None, NUMBER)
+    if name == "CosineAnnealingLR" and epochs and 0 < epochs <= section.required("T_max"):
+        # The run is over before torch's curve would rise again.
+        schedule = Cosine(section.required("T_max"), end=_floor(section, "eta_min", base))
     section.ignore("last_epoch", "verbose")
     section.finish()
     # The command line steps a scheduler once per epoch, whatever its own numbers count.
