@@ -191,7 +191,9 @@ def _at_chance(random: Random) -> SyntheticRun:
     blown_up = random.uniform(0, 5) * np.exp(-since / (0.02 * total)) * (since > 0)
     draft.loss = np.log(classes) * (1 + blown_up * (random.random() < 0.5))
     draft.noise = float(random.uniform(0.001, 0.01))
-    return draft.finished("never_learnt", allowed=("diverged", "noisy_evaluation"))
+    return draft.finished(
+        "never_learnt", allowed=("diverged", "noisy_evaluation", "warmup_too_short")
+    )
 
 
 def _spikes(random: Random) -> SyntheticRun:

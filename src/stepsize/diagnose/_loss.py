@@ -16,10 +16,13 @@ from stepsize.statistics import NORMAL_PER_MAD
 __all__ = ["oscillation", "plateau_at_high_rate", "spikes"]
 
 _FEWEST_POINTS: Final = 30
-_REACH: Final = 7
+# A stretch shows where fewer than half of the neighbours belong to it.
+_REACHES: Final = (7, 20)
+_REACH: Final = _REACHES[0]
 _NORMAL_90: Final = 1.645
 _SPIKE_NOISE: Final = 10.0
 _SPIKE_SIZE: Final = 0.05
+_STRETCH_NOISE: Final = 6.0
 _LASTING_NOISE: Final = 3.0
 _SINGLE_NOISE: Final = 30.0
 _SINGLE_SIZE: Final = 0.2
@@ -56,17 +59,19 @@ def _may_spike(run: RunView) -> bool:
 def spikes(run: RunView) -> Finding | None:
     """Stretches of the loss shoot up and come back, by more than a single odd batch does.
 
-    Two neighbouring points or more lie above the median of their 15 neighbours, the highest by more
-    than 10 times their noise and 5 % of the whole descent; a single point counts above 30 times the
-    noise and 20 % of the descent. Or single values are not finite. Three times as many points stand
-    out upwards as downwards.
+    Two neighbouring points or more lie above the median of their 15 or 41 neighbours, the highest
+    by more than 5 % of the whole descent and 10 times their noise, three points by 6 times; a
+    single point counts above 30 times the noise and 20 % of the descent. Or single values are not
+    finite. Three times as many points stand out upwards as downwards.
     """
     loss, lost = run.loss, _lost_values(run)
-    above = loss.values - loss.running_median(_REACH)
-    known = _has_a_curve(run)
-    noise = _local_noise(run, above) if known else above
-    events = _events(run, above, noise) if known else np.arange(0)
-    if not len(events):
+    for reach in _REACHES:
+        above = loss.values - loss.running_median(reach)
+        noise = _local_noise(run, above)
+        events = _events(run, above, noise, reach)
+        if len(events):
+            break
+    else:
         return _not_finite(run, lost) if len(lost) else None
     high = np.where(np.isin(np.arange(len(loss)), events), above / noise, 0.0)
     largest = int(np.argmax(high))
@@ -90,6 +95,8 @@ def spikes(run: RunView) -> Finding | None:
 
 def _local_noise(run: RunView, above: Array) -> Array:
     """The noise at each point: it is larger where the loss is, and where it swings."""
+    if not len(above):
+        return above
     apart = Trend(run.loss.positions, np.abs(above))
     local = np.maximum(apart.running_median(2 * _REACH), apart.running_median(4 * _REACH))
     # On a slope most points are the medians of their neighbours: the curve as a whole counts too.
@@ -104,15 +111,25 @@ def _lasting(above: Array, noise: Array) -> NDArray[np.bool_]:
     return np.append(out[1:], False) | np.append(False, out[:-1])
 
 
-def _events(run: RunView, above: Array, noise: Array) -> NDArray[np.intp]:
+def _is_in_a_stretch(above: Array, noise: Array) -> NDArray[np.bool_]:
+    """Whether a point and the next two, or more, stand out together."""
+    out = np.append(above > _LASTING_NOISE * noise, [False, False])
+    begins = out[:-2] & out[1:-1] & out[2:]
+    return begins | np.append(False, begins[:-1]) | np.append([False, False], begins[:-2])
+
+
+def _events(run: RunView, above: Array, noise: Array, reach: int) -> NDArray[np.intp]:
     """The points at which spikes begin."""
     loss, descent = run.loss, max(run.descent, 0.0)
+    if len(loss) < max(_FEWEST_POINTS, 3 * reach):
+        return np.arange(0)
     # Where the curve begins to fall, every point is far from the median of its neighbours, and at
     # its end nothing shows yet that it comes back.
-    settled = np.arange(len(loss)) > 2 * _REACH
-    settled[-_REACH:] = False
-    lasting = (above > _SPIKE_NOISE * noise) & (above > _SPIKE_SIZE * descent)
-    lasting &= _lasting(above, noise)
+    settled = np.arange(len(loss)) > 2 * reach
+    settled[-reach:] = False
+    large = above > _SPIKE_SIZE * descent
+    lasting = large & (above > _SPIKE_NOISE * noise) & _lasting(above, noise)
+    lasting |= large & (above > _STRETCH_NOISE * noise) & _is_in_a_stretch(above, noise)
     single = (above > _SINGLE_NOISE * noise) & (above > _SINGLE_SIZE * descent)
     high = (lasting | single) & settled
     low = (above < -_SPIKE_NOISE * noise) & (above < -_SPIKE_SIZE * descent) & settled
