@@ -1,12 +1,25 @@
 """An error has fields, and one message made of them."""
 
+import ast
 import pickle
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import stepsize
+from stepsize import errors
 from stepsize.errors import InvalidValue, MissingExtra, StepsizeError
+
+PACKAGE = Path(stepsize.__file__).parent
+CLASSES = {
+    name
+    for name in errors.__all__
+    if issubclass(getattr(errors, name), StepsizeError)
+    and name not in {"MissingExtra", "StepsizeError"}
+}
 
 
 def test_the_message_is_call_rule_value_remedy() -> None:
@@ -44,3 +57,17 @@ def test_an_error_crosses_processes(error: StepsizeError) -> None:
         error.call,
         error.argument,
     )
+
+
+def raised() -> Iterator[tuple[str, ast.Call]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in CLASSES:
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node
+
+
+def test_every_error_says_its_rule_apart_from_the_call() -> None:
+    calls = list(raised())
+    assert calls
+    whole = [place for place, node in calls if len(node.args) + len(node.keywords) < 2]
+    assert whole == []
