@@ -6,6 +6,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -360,8 +361,11 @@ print(len(run["lr"].values))
     for part in folder.iterdir():
         part.chmod(0o444)
     (folder / "runs.db-shm").unlink(missing_ok=True)
-    for above in (folder, *tmp_path.parents[:2], tmp_path):
-        above.chmod(0o555 if above == folder else 0o755)
+    folder.chmod(0o555)
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for above in (tmp_path, *tmp_path.parents):
+        if temporary in above.resolve().parents:
+            above.chmod(0o755)  # the reader is another user
     try:
         done = subprocess.run(
             [sys.executable, "-c", read, folder / "runs.db"],
