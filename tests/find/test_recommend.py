@@ -242,3 +242,31 @@ def test_what_evaluate_measures_is_named_where_the_training_loss_does_not_improv
 
     with pytest.raises(TrainingError, match=r"evaluate\(\) measures 'energy'.* with metric="):
         recommend(OnlyEnergy(noise=0.1), steps=400)
+
+
+class Mortal(Bowl):
+    """Rates above 0.1 damage it; once it is dead, its loss stands a little above the first one."""
+
+    def __init__(self) -> None:
+        super().__init__(rate=0.01, curvature=(2.0, 1.5, 1.0))
+        self._damage = 0.0
+
+    def step(self, factors: Factors) -> Observation:
+        self._damage += max(0.0, 0.01 * factors["lr"][0] - 0.1)
+        return super().step(factors)
+
+    def snapshot(self) -> Any:
+        return super().snapshot(), self._damage
+
+    def restore(self, snapshot: Any) -> None:
+        inner, self._damage = snapshot
+        super().restore(inner)
+
+    def _loss(self) -> float:
+        return 1.003 * 0.75 if self._damage > 2 else super()._loss()
+
+
+def test_a_start_that_kills_at_once_is_not_taken_for_one_that_hardly_moves() -> None:
+    advice = recommend(Mortal(), steps=600)
+    assert advice.rate.value <= 0.15
+    assert run(Mortal(), advice.schedule, 600).metrics["val_loss"] < 1e-3

@@ -66,6 +66,7 @@ class Beginnings:
         self._trials: dict[float, Trial] = {}
         self._ends: dict[float, Any] = {}
         self._has_looked_far_below = False
+        self._has_looked_below_standstill = False
         self.tried = 0
 
     @property
@@ -187,6 +188,10 @@ class Beginnings:
         if best.ended is not None:
             return rates[0] / _AFTER_DIVERGENCE
         if abs(self._gain(best)) < _STANDSTILL:
+            if best.loss >= self._untrained and not self._has_looked_below_standstill:
+                # A network that died at once stands still just as one that hardly moves.
+                self._has_looked_below_standstill = True
+                return rates[0] / _AFTER_HARM
             return self._between_standstill_and_harm(best.rate, above)
         if best.loss >= self._untrained:
             return rates[0] / _AFTER_HARM
