@@ -377,7 +377,7 @@ def fault_parameters() -> list[Any]:
     ]
 
 
-@pytest.mark.filterwarnings("ignore:.*is no observation")
+@pytest.mark.filterwarnings("ignore:.*was passed over")
 @pytest.mark.parametrize("fault", fault_parameters())
 def test_where_a_peer_is_wrong_it_stays_proven_that_it_is(fault: Fault) -> None:
     peer = fault.case.peer
