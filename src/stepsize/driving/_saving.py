@@ -95,7 +95,7 @@ def load(drivers: Sequence[Driver], saved: str | Mapping[str, Any]) -> Sequence[
         return [_Reading(each).read(saved) for each, saved in zip(drivers, optimizers, strict=True)]
     except StateError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise StateError(
             call,
             "a state is the text that was saved",

@@ -160,7 +160,7 @@ class Checkpoints:
                 for each in body["ring"]
             ]
             name: str = body["training"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise _no_checkpoint(path, error) from error
         snapshot = self._packer.unpack(self._blobs.get(name))
         if loop.snapshots is not None:
